@@ -19,6 +19,9 @@ endif()
 if(HAWSER_SANITIZE)
   add_compile_options(-fsanitize=${HAWSER_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${HAWSER_SANITIZE})
+  if(HAWSER_SANITIZE MATCHES "undefined" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    add_compile_options("-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/ubsan.ignore")
+  endif()
 endif()
 
 # Warnings for `target`, which is ours: CAF's and Boost's headers are SYSTEM and stay silent.

@@ -1,0 +1,5 @@
+#include <hawser/shm/queue.hpp>
+
+#include <caf/all.hpp>
+
+#include <hawser/examples/count.hpp>

@@ -1,0 +1,1 @@
+#include <hawser/shm/detail/futex.hpp>

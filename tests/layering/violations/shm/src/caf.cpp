@@ -1,0 +1,4 @@
+#include <caf/all.hpp>
+
+#include <sys/mman.h>
+#include <vector>

@@ -1,0 +1,3 @@
+#include <hawser/actors/process.hpp>
+
+#include "../../actors/src/private.hpp"
