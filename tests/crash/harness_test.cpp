@@ -1,0 +1,131 @@
+// The kill-point harness itself: it must pass what is right and catch what is wrong.
+
+#include "shared_pair.hpp"
+
+#include <gtest/gtest.h>
+
+#include <killpoint/sweep.hpp>
+
+#include <string>
+
+namespace hawser::test {
+namespace {
+
+using killpoint::hang_limit;
+using killpoint::sleeper_news;
+using killpoint::sweep_report;
+using killpoint::verdict;
+
+class update_scenario : public killpoint::scenario {
+ public:
+  update_scenario(flaw weakness, bool with_sleeper) : pair_(weakness), sleeper_(with_sleeper) {}
+
+  std::string name() const override { return "update"; }
+  bool has_sleeper() const override { return sleeper_; }
+  void arrange(int) override { before_ = pair_.version(); }
+  void enter(int) override { next_ = pair_.version() + 100; }
+  void operate() override { pair_.update(next_); }
+  std::string doze(int) override {
+    pair_.sleep_while(pair_.version());
+    return "awake";
+  }
+
+  verdict check(sleeper_news& sleeper) override {
+    verdict found;
+    pair_.recover();
+    found.outcome = static_cast<int>(pair_.version() - before_);
+    if (sleeper_ && found.outcome == 1 && !sleeper.wait(hang_limit / 8))
+      found.failure = "the sleeper was not woken";
+    const shared_pair::value now = pair_.read();
+    for (const std::uint64_t word : now)
+      if (word != now[0]) found.failure = "a torn value";
+    if (found.failure.empty()) pair_.update(1);
+    if (sleeper_ && found.failure.empty() && !sleeper.wait(hang_limit / 8))
+      found.failure = "the sleeper was not woken by the next update";
+    return found;
+  }
+
+ private:
+  shared_pair pair_;
+  bool sleeper_;
+  std::uint32_t before_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+sweep_report run_sweep(flaw weakness, bool with_sleeper,
+                       const killpoint::sweep_options& options = {.failures_max = 1}) {
+  update_scenario subject(weakness, with_sleeper);
+  return killpoint::sweep(subject, options).run();
+}
+
+class HarnessTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { killpoint::become_tracer(); }
+  static void TearDownTestSuite() { killpoint::stop_being_tracer(); }
+};
+
+TEST_F(HarnessTest, PassesARobustObjectAtEveryInstruction) {
+  for (const bool with_sleeper : {false, true}) {
+    const sweep_report report = run_sweep(flaw::none, with_sleeper);
+    EXPECT_EQ(report.failures, std::vector<std::string>{});
+    EXPECT_TRUE(report.every_instruction);
+    EXPECT_GT(report.instructions, 20U);
+    // Before and after every instruction, and twice the complete operation (first and last).
+    EXPECT_EQ(report.points, report.instructions + 3);
+    EXPECT_GT(report.outcomes[0], 0U);
+    EXPECT_GT(report.outcomes[1], 0U);
+  }
+}
+
+TEST_F(HarnessTest, FindsTheEffectsThatASurvivorCanSee) {
+  const sweep_report report =
+      run_sweep(flaw::none, false, {.every_instruction_max = 0, .samples = 0, .failures_max = 1});
+  // getpid(), owner, four words, version, the wake's system call, owner, the end mark's call.
+  EXPECT_EQ(report.effects, 10U);
+  EXPECT_EQ(report.points, report.effects + 3);
+  EXPECT_EQ(report.failures, std::vector<std::string>{});
+}
+
+TEST_F(HarnessTest, CatchesACommitBeforeTheBytes) {
+  const sweep_report report = run_sweep(flaw::commit_before_bytes, false);
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_NE(report.failures[0].find("a torn value"), std::string::npos) << report.failures[0];
+}
+
+TEST_F(HarnessTest, CatchesACommitInTwoSteps) {
+  const sweep_report report = run_sweep(flaw::commit_in_two_steps, false);
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_NE(report.failures[0].find("no such outcome"), std::string::npos) << report.failures[0];
+}
+
+TEST_F(HarnessTest, CatchesARecoveryThatWakesNobody) {
+  EXPECT_EQ(run_sweep(flaw::no_wake_in_recovery, false).failures, std::vector<std::string>{});
+  const sweep_report report = run_sweep(flaw::no_wake_in_recovery, true);
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_NE(report.failures[0].find("not woken"), std::string::npos) << report.failures[0];
+}
+
+TEST_F(HarnessTest, CatchesACommitThatWakesNobody) {
+  const sweep_report report = run_sweep(flaw::no_wake_after_commit, true);
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_NE(report.failures[0].find("not woken"), std::string::npos) << report.failures[0];
+}
+
+TEST_F(HarnessTest, CatchesALockThatDiesWithItsOwner) {
+  const sweep_report report = run_sweep(flaw::lock_dies_with_owner, false,
+                                        {.check_limit = hang_limit / 8, .failures_max = 1});
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_NE(report.failures[0].find("a survivor hangs"), std::string::npos) << report.failures[0];
+}
+
+TEST_F(HarnessTest, FindsTheSameWithEffectsAlone) {
+  for (const flaw weakness : {flaw::commit_before_bytes, flaw::commit_in_two_steps,
+                              flaw::no_wake_in_recovery, flaw::no_wake_after_commit}) {
+    const sweep_report report =
+        run_sweep(weakness, true, {.every_instruction_max = 0, .samples = 0, .failures_max = 1});
+    EXPECT_EQ(report.failures.size(), 1U) << static_cast<int>(weakness);
+  }
+}
+
+}  // namespace
+}  // namespace hawser::test

@@ -1,0 +1,32 @@
+#include "scenario.hpp"
+
+#include "servant.hpp"
+
+#include <sstream>
+
+namespace hawser::test::killpoint {
+
+std::string verdict::to_text() const {
+  return std::to_string(outcome) + " " + std::to_string(slowest.count()) + " " + failure;
+}
+
+verdict verdict::from_text(const std::string& text) {
+  verdict result;
+  std::istringstream in(text);
+  std::int64_t slowest = 0;
+  if (!(in >> result.outcome >> slowest)) {
+    result.failure = text;  // an exception's words
+    return result;
+  }
+  result.slowest = std::chrono::microseconds{slowest};
+  in.get();
+  std::getline(in, result.failure, '\0');
+  return result;
+}
+
+std::optional<std::string> sleeper_news::wait(std::chrono::milliseconds limit) {
+  if (!text_) text_ = receive_text(end_, limit);
+  return text_;
+}
+
+}  // namespace hawser::test::killpoint

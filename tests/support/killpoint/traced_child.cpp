@@ -1,0 +1,166 @@
+#include "traced_child.hpp"
+
+#include "process_state.hpp"
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace hawser::test::killpoint {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+cpu_set_t cpus_at_start;
+sigset_t signals_at_start;
+
+// A child that sleeps in one call for this long will not wake by itself: our operations make no
+// timed calls that are longer, except those whose whole purpose is to wait for a wake-up.
+constexpr std::chrono::milliseconds asleep_after{3};
+
+[[noreturn]] void fail(const char* call) {
+  throw std::system_error(errno, std::generic_category(), call);
+}
+
+/// Waits for the next SIGCHLD, which may be that of any child.
+void wait_for_child_signal(std::chrono::nanoseconds limit) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  const timespec timeout{limit.count() / 1'000'000'000, limit.count() % 1'000'000'000};
+  sigtimedwait(&child, nullptr, &timeout);
+}
+
+}  // namespace
+
+void become_tracer() {
+  sched_getaffinity(0, sizeof cpus_at_start, &cpus_at_start);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+  sched_setaffinity(0, sizeof one, &one);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, &signals_at_start);
+}
+
+void stop_being_tracer() {
+  sched_setaffinity(0, sizeof cpus_at_start, &cpus_at_start);
+  sigprocmask(SIG_SETMASK, &signals_at_start, nullptr);
+}
+
+traced_child::traced_child(const std::function<void()>& body) {
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) fail("fork");
+  if (pid_ > 0) return;
+  // The child stays on the tracer's CPU.
+  sigprocmask(SIG_SETMASK, &signals_at_start, nullptr);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
+  try {
+    body();
+  } catch (const std::exception& e) {
+    const std::string text = std::string{"victim: "} + e.what() + "\n";
+    if (write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(2);
+    _exit(1);
+  }
+  _exit(0);
+}
+
+progress traced_child::interpret(int status) {
+  if (WIFEXITED(status) || WIFSIGNALED(status)) {
+    pid_ = -1;
+    return progress::ended;
+  }
+  const int signal = WSTOPSIG(status);
+  if (signal == SIGTRAP) return progress::stepped;
+  if (signal == SIGSTOP) return progress::marked;
+  pending_signal_ = signal;  // its own business; deliver it with the next step
+  return progress::stepped;
+}
+
+progress traced_child::wait_bounded(std::chrono::milliseconds limit, bool until_asleep) {
+  const auto start = clock::now();
+  for (int turn = 0;; ++turn) {
+    int status = 0;
+    const pid_t reaped = waitpid(pid_, &status, WNOHANG | __WALL);
+    if (reaped == pid_) return interpret(status);
+    if (reaped < 0 && errno != EINTR) fail("waitpid");
+    const auto waited = clock::now() - start;
+    if (waited >= limit) return progress::blocked;
+    if (until_asleep && waited >= asleep_after && is_asleep(pid_)) return progress::blocked;
+    if (turn < 10)
+      sched_yield();  // most calls return within a time slice on our CPU
+    else
+      wait_for_child_signal(std::chrono::milliseconds{1});
+  }
+}
+
+progress traced_child::run_to_mark(std::chrono::milliseconds limit) {
+  const auto until = clock::now() + limit;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
+    const progress seen = wait_bounded(left, false);
+    if (seen != progress::stepped) return seen;
+    // Stopped by a signal that is the child's own business: it goes on with it.
+    if (ptrace(PTRACE_CONT, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
+      fail("ptrace(PTRACE_CONT)");
+  }
+}
+
+progress traced_child::step() {
+  const bool may_sleep = at_system_call();
+  if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
+    fail("ptrace(PTRACE_SINGLESTEP)");
+  if (may_sleep) return wait_bounded(std::chrono::seconds{10}, true);
+  int status = 0;
+  while (waitpid(pid_, &status, __WALL) < 0)
+    if (errno != EINTR) fail("waitpid");
+  return interpret(status);
+}
+
+progress traced_child::finish_blocked_step(std::chrono::milliseconds limit) {
+  return wait_bounded(limit, false);
+}
+
+bool traced_child::at_system_call() {
+  const std::uint64_t next = address();
+  const auto [known, is_new] = system_call_at_.try_emplace(next, false);
+  if (is_new) {
+    constexpr long system_call = 0x050F;  // 0F 05, little endian
+    known->second = (ptrace(PTRACE_PEEKTEXT, pid_, next, nullptr) & 0xFFFF) == system_call;
+  }
+  return known->second;
+}
+
+std::uint64_t traced_child::address() const {
+  return static_cast<std::uint64_t>(
+      ptrace(PTRACE_PEEKUSER, pid_, offsetof(user_regs_struct, rip), nullptr));
+}
+
+void traced_child::kill() noexcept {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  int status = 0;
+  for (;;) {
+    const pid_t reaped = waitpid(pid_, &status, __WALL);
+    if (reaped == pid_ && (WIFEXITED(status) || WIFSIGNALED(status))) break;
+    if (reaped < 0 && errno != EINTR) break;
+  }
+  pid_ = -1;
+}
+
+}  // namespace hawser::test::killpoint
