@@ -1,0 +1,179 @@
+/// The queue on untyped slots: one process's view. queue_layout.hpp says what each step means;
+/// the hot paths stand in queue_protocol.hpp, the rest in queue_core.cpp.
+#pragma once
+
+#include <hawser/shm/async_wait.hpp>
+#include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/detail/mutant.hpp>
+#include <hawser/shm/detail/queue_layout.hpp>
+#include <hawser/shm/status.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser::shm::detail {
+
+/// The end of a dead-letter queue's name.
+inline constexpr std::string_view dead_suffix = ".dead";
+
+/// Processors this process may run on.
+int processors() noexcept;
+
+/// What distinguishes one queue from another, checked when it is opened.
+struct queue_request {
+  std::string name;
+  opening how = opening::open_only;
+  std::size_t capacity = 0;
+  std::size_t message_bytes = 0;  // fixed size, or the most for variable ones
+  std::size_t message_alignment = 8;
+  bool variable = false;
+  unsigned attempts_max = 0;
+  unsigned mode = 0600;
+  bool keep = false;
+  std::uint64_t type_fingerprint = 0;
+  std::string_view type_name;
+};
+
+/// A slot taken from the queue and what it said.
+struct taken_slot {
+  std::atomic<std::uint64_t>* state = nullptr;
+  std::byte* payload = nullptr;
+  slot_state was;         // with the new count of attempts
+  std::uint32_t tag = 0;  // whose lease it is
+};
+
+struct push_result {
+  std::size_t count;
+  push_status status;
+};
+struct take_result {
+  std::size_t count;
+  take_status status;
+};
+
+class queue_core {
+ public:
+  explicit queue_core(const queue_request& request);
+
+  /// Writes up to `n` messages by `write(i, payload)`, which must not throw. Commits all it
+  /// reports at once.
+  template <class Write>
+  push_result try_push(std::size_t n, const deadline& until, Write&& write);
+
+  /// Takes up to `n` messages. `visit(taken_slot)` sees each: a popped one only inside the
+  /// call, a leased one until `end_lease`.
+  template <bool Pop, class Visit>
+  take_result try_take(std::size_t n, const deadline& until, Visit&& visit);
+
+  /// The blocking forms: try, spin a little, sleep, until done or `until`.
+  template <class Write>
+  push_result push(std::size_t n, const deadline& until, Write&& write);
+  template <bool Pop, class Visit>
+  take_result take(std::size_t n, const deadline& until, Visit&& visit);
+
+  /// Ends a lease for good. Does nothing for a lease inherited by a fork.
+  void ack(const taken_slot& lease) noexcept;
+  /// Gives a leased message back.
+  void nack(const taken_slot& lease) noexcept;
+
+  void close();
+  bool closed() const noexcept { return body_->closed.load(std::memory_order_acquire) != 0; }  // E5
+  bool drained() const noexcept;
+  std::size_t size() const noexcept;
+
+  std::size_t slots() const noexcept { return slots_; }
+  std::size_t payload_bytes() const noexcept { return payload_bytes_; }
+  const std::string& name() const noexcept { return name_; }
+  attachment& channel() noexcept { return channel_; }
+  const queue_layout& layout() const noexcept { return *body_; }
+  std::size_t count_kind(slot_kind kind) const noexcept;
+
+  struct counts {
+    std::uint64_t pushed, delivered, acked, redelivered, reclaimed, waits;
+  };
+  counts counters() const noexcept;
+  /// Whether this process holds leases.
+  bool holds_leases() const noexcept;
+
+  std::uint64_t async_wait(ready what, std::function<void()> callback);
+
+ private:
+  struct returned_slot {
+    std::uint64_t position;
+    std::uint64_t index;
+  };
+  /// Unlocks also when a visitor throws.
+  struct lock_holder {
+    robust_lock& lock;
+    ~lock_holder() { lock.unlock(); }
+  };
+
+  std::size_t index_of(std::uint64_t position) const noexcept {
+    return (slots_ & (slots_ - 1)) == 0 ? position & (slots_ - 1) : position % slots_;
+  }
+  std::byte* slot(std::size_t index) const noexcept { return first_ + index * slot_bytes_; }
+  static std::atomic<std::uint64_t>& state_of(std::byte* slot) noexcept {
+    return *reinterpret_cast<std::atomic<std::uint64_t>*>(slot);
+  }
+  bool before_tail(std::uint64_t position) noexcept {
+    if (position < tail_seen_) return true;
+    tail_seen_ = body_->tail.load(std::memory_order_acquire);  // E2
+    return position < tail_seen_;
+  }
+  template <bool Pop, class Visit>
+  void give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit);
+  template <bool Pop, class Visit>
+  std::size_t take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit);
+  void find_set_aside(std::uint32_t seq);
+
+  void notify_items() noexcept {
+    if (HAWSER_MUTATE(3, body_->items.wanted(), false)) [[unlikely]]
+      wake(body_->items, bit_items);
+  }
+  void notify_space() noexcept {
+    if (HAWSER_MUTATE(4, body_->space.wanted(), false)) [[unlikely]]
+      wake(body_->space, bit_space);
+  }
+  void wake(event_count& event, std::uint32_t bit) noexcept {
+    if (event.wake()) channel_.ring(bit);
+  }
+  void after_close(bool freed_dead_letter) noexcept;
+
+  bool may_have_items() const noexcept;
+  bool may_have_space() const noexcept;
+  template <class Hint>
+  bool spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept;
+  bool sleep(event_count& event, std::uint32_t key, const deadline& until);
+
+  static constexpr std::uint32_t bit_items = 1, bit_space = 2, bit_dead = 4;
+  friend void reclaim_queue(attachment&, std::uint32_t);
+  friend void wake_queue(attachment&);
+
+  std::string name_;  // as the user said it: a dead-letter view has its own
+  bool dead_view_;
+  attachment channel_;
+  queue_layout* body_;
+  // Copies of the geometry, checked when attached; what others may write later does not count.
+  std::size_t slots_, slot_bytes_, payload_offset_, payload_bytes_;
+  unsigned attempts_max_;
+  std::byte* first_;
+  // Of this process, under the consumers' lock.
+  std::uint64_t tail_seen_ = 0;
+  std::uint32_t searched_seq_ = 0;
+  bool searched_ = false;
+  std::vector<returned_slot> set_aside_;  // newest first
+  // How long to spin before sleeping, learnt.
+  std::atomic<std::uint32_t> spin_items_{256}, spin_space_{256};
+};
+
+/// Leaves the queue, or, while this process still holds leases of it, when the last of them has
+/// ended and another queue is left, or the process ends: a lease outlives its queue object.
+void leave_queue(std::unique_ptr<queue_core> core) noexcept;
+
+}  // namespace hawser::shm::detail

@@ -1,0 +1,210 @@
+/// The queue's hot paths. Every step, its crash states and its edges (E1..E6) are explained in
+/// queue_layout.hpp.
+#pragma once
+
+#include <hawser/shm/detail/queue_core.hpp>
+
+namespace hawser::shm::detail {
+
+template <class Write>
+push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& write) {
+  const std::uint32_t tag = channel_.tag();
+  queue_layout& q = *body_;
+  if (!q.producers.lock(channel_, tag, until)) return {0, push_status::timed_out};
+  if (q.closed.load(std::memory_order_relaxed) != 0) {  // set under this lock
+    q.producers.unlock();
+    return {0, push_status::closed};
+  }
+  const std::uint64_t tail = q.tail.load(std::memory_order_relaxed);  // ours by the lock
+  std::uint64_t at = tail, end = tail;
+  std::size_t count = 0;
+  bool skipped = false;
+  for (std::size_t looked = 0; count < n && looked < slots_; ++looked, ++at) {
+    std::byte* const here = slot(index_of(at));
+    auto& state = state_of(here);
+    const slot_state was{state.load(std::memory_order_acquire)};  // E3
+    const slot_kind kind = was.kind();
+    if (was.is_at(at) && kind != slot_kind::staged) {
+      if (!skipped) end = at + 1;  // committed by a producer that died before it moved tail
+      continue;
+    }
+    if (kind == slot_kind::full || (kind == slot_kind::staged && was.is_before(tail))) break;
+    if (kind != slot_kind::free && kind != slot_kind::staged) {
+      skipped = true;  // a lease from an earlier lap is in the way
+      continue;
+    }
+    write(count, here + payload_offset_);
+    // A single message that directly follows tail commits itself; others wait for tail.
+    const bool alone = n == 1 && !skipped;
+    state.store(slot_state::make(alone ? slot_kind::full : slot_kind::staged, at).bits,
+                std::memory_order_release);  // E1
+    ++count;
+    end = at + 1;
+  }
+  if (end != tail) q.tail.store(end, std::memory_order_release);  // E2
+  if (count != 0)
+    q.pushed.store(q.pushed.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  q.producers.unlock();
+  if (count == 0) {
+    channel_.look_for_dead();
+    return {0, push_status::full};
+  }
+  notify_items();
+  return {count, push_status::ok};
+}
+
+template <bool Pop, class Visit>
+void queue_core::give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit) {
+  auto& state = state_of(slot);
+  const std::uint32_t attempts = std::min(was.attempts() + 1, slot_state::attempts_limit);
+  const bool dead = was.kind() == slot_kind::dead;
+  const auto now = slot_state::make(dead ? slot_kind::dead_leased : slot_kind::leased,
+                                    was.position(), attempts, id_of(tag));
+  if constexpr (Pop) {
+    visit(taken_slot{&state, slot + payload_offset_, now, tag});
+    // E3 release: the copy is complete before a producer writes over it. Commits.
+    state.store(slot_state::make(slot_kind::free, was.position()).bits, std::memory_order_release);
+  } else {
+    state.store(now.bits, std::memory_order_relaxed);  // commits; publishes no bytes
+    visit(taken_slot{&state, slot + payload_offset_, now, tag});
+  }
+}
+
+template <bool Pop, class Visit>
+take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& visit) {
+  const std::uint32_t tag = channel_.tag();
+  queue_layout& q = *body_;
+  const bool over = closed();  // before we look: nothing is pushed after it (E5)
+  std::size_t count = 0;
+  if (!q.consumers.lock(channel_, tag, until)) return {0, take_status::timed_out};
+  {
+    const lock_holder unlock_at_end{q.consumers};
+    auto& done = dead_view_ ? q.dead_done : q.returned_done;
+    if (q.returned_seq.load(std::memory_order_acquire) != done.load(std::memory_order_relaxed))
+        [[unlikely]]
+      count = take_set_aside<Pop>(n, tag, visit);
+    const std::uint64_t head = q.head.load(std::memory_order_relaxed);  // ours by the lock
+    std::uint64_t at = head;
+    while (count < n && !dead_view_) {
+      std::byte* const here = slot(index_of(at));
+      const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E1
+      if (!was.is_at(at)) {
+        if (!before_tail(at)) break;
+        // Skipped, unless it was filled between the two loads.
+        if (!slot_state{state_of(here).load(std::memory_order_acquire)}.is_at(at)) ++at;
+        continue;
+      }
+      if (was.kind() == slot_kind::staged && !before_tail(at)) break;
+      if (was.kind() == slot_kind::full || was.kind() == slot_kind::staged) {
+        give<Pop>(here, was, tag, visit);
+        ++count;
+      }
+      // Any other kind was taken by a consumer that died before it moved head.
+      ++at;
+    }
+    if (at != head) q.head.store(at, std::memory_order_release);
+    if (count != 0) {
+      q.delivered.store(q.delivered.load(std::memory_order_relaxed) + count,
+                        std::memory_order_relaxed);
+      if constexpr (Pop)
+        q.popped.store(q.popped.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+    }
+  }
+  if (count != 0) {
+    if constexpr (Pop) {
+      notify_space();
+      if (over) after_close(dead_view_);
+    }
+    return {count, take_status::ok};
+  }
+  channel_.look_for_dead();
+  if (over && drained()) return {0, take_status::closed};
+  return {0, take_status::empty};
+}
+
+template <bool Pop, class Visit>
+std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit) {
+  const std::uint32_t seq = body_->returned_seq.load(std::memory_order_acquire);
+  if (!searched_ || searched_seq_ != seq) find_set_aside(seq);
+  const slot_kind wanted = dead_view_ ? slot_kind::dead : slot_kind::returned;
+  std::size_t count = 0;
+  while (count < n && !set_aside_.empty()) {
+    const returned_slot next = set_aside_.back();
+    std::byte* const here = slot(next.index);
+    const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E4
+    set_aside_.pop_back();
+    if (was.kind() != wanted || was.position() != next.position) continue;  // taken by others
+    give<Pop>(here, was, tag, visit);
+    ++count;
+  }
+  if (set_aside_.empty()) {
+    // Nothing is set aside that was announced up to seq. Whatever came since moves seq again.
+    (dead_view_ ? body_->dead_done : body_->returned_done).store(seq, std::memory_order_relaxed);
+  }
+  if (count != 0 && !dead_view_)
+    body_->redelivered.store(body_->redelivered.load(std::memory_order_relaxed) + count,
+                             std::memory_order_relaxed);
+  return count;
+}
+
+inline void queue_core::ack(const taken_slot& lease) noexcept {
+  if (lease.tag != channel_.tag_if_attached()) return;  // inherited: the lease is the parent's
+  // E3 release: the reader is done before a producer writes over it. Commits.
+  lease.state->store(slot_state::make(slot_kind::free, lease.was.position()).bits,
+                     std::memory_order_release);
+  notify_space();
+  if (closed()) [[unlikely]]
+    after_close(lease.was.kind() == slot_kind::dead_leased);
+}
+
+template <class Hint>
+bool queue_core::spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept {
+  constexpr std::uint32_t least = 16, most = 4096;
+  static const bool alone = processors() == 1;
+  if (alone) return false;
+  const std::uint32_t turns = budget.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < turns; ++i) {
+    if (hint()) {
+      budget.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
+      return true;
+    }
+    cpu_relax();
+  }
+  budget.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
+  return false;
+}
+
+template <class Write>
+push_result queue_core::push(std::size_t n, const deadline& until, Write&& write) {
+  for (;;) {
+    push_result result = try_push(n, until, write);
+    if (result.status != push_status::full) return result;
+    if (spin(spin_space_, [this] { return may_have_space(); })) {
+      result = try_push(n, until, write);
+      if (result.status != push_status::full) return result;
+    }
+    const std::uint32_t key = body_->space.announce();  // E6
+    result = try_push(n, until, write);
+    if (result.status != push_status::full) return result;
+    if (!sleep(body_->space, key, until)) return {0, push_status::timed_out};
+  }
+}
+
+template <bool Pop, class Visit>
+take_result queue_core::take(std::size_t n, const deadline& until, Visit&& visit) {
+  event_count& event = dead_view_ ? body_->dead_items : body_->items;
+  for (;;) {
+    take_result result = try_take<Pop>(n, until, visit);
+    if (result.status != take_status::empty) return result;
+    if (spin(spin_items_, [this] { return may_have_items(); })) {
+      result = try_take<Pop>(n, until, visit);
+      if (result.status != take_status::empty) return result;
+    }
+    const std::uint32_t key = event.announce();  // E6
+    result = try_take<Pop>(n, until, visit);
+    if (result.status != take_status::empty) return result;
+    if (!sleep(event, key, until)) return {0, take_status::timed_out};
+  }
+}
+
+}  // namespace hawser::shm::detail

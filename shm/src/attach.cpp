@@ -1,0 +1,262 @@
+// Creating, publishing, opening and checking segments: the half of `attachment` that runs once.
+
+#include "segment_file.hpp"
+#include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/segment.hpp>
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <boost/interprocess/shared_memory_object.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+
+#include <cxxabi.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hawser::shm::detail {
+namespace {
+
+namespace bi = boost::interprocess;
+
+/// Lets Boost map a file that has no name yet.
+class nameless_file {
+ public:
+  explicit nameless_file(int fd) : fd_(fd) {}
+  bi::mapping_handle_t get_mapping_handle() const {
+    return bi::ipcdetail::mapping_handle_from_file_handle(fd_);
+  }
+  bi::mode_t get_mode() const { return bi::read_write; }
+
+ private:
+  int fd_;
+};
+
+std::string link_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+std::string readable(std::string_view mangled) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(std::string{mangled}.c_str(), nullptr, nullptr, &status);
+  std::string result = status == 0 && text != nullptr ? text : std::string{mangled};
+  std::free(text);  // NOLINT: __cxa_demangle allocates with malloc
+  return result;
+}
+
+/// Gives the file its pages now: a full /dev/shm is an error here, never a SIGBUS later.
+int allocate(int fd, std::size_t bytes) {
+  rlimit limit{};
+  // Beyond the limit the kernel would also send SIGXFSZ.
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      bytes > limit.rlim_cur)
+    return EFBIG;
+  // Piece by piece: a periodic signal interrupts a long call before it gets anywhere.
+  constexpr std::size_t piece = std::size_t{16} << 20;
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t next = std::min(piece, bytes - done);
+    const int result = posix_fallocate(fd, static_cast<off_t>(done), static_cast<off_t>(next));
+    if (result == 0) done += next;
+    else if (result != EINTR) return result;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void attachment::attach(const attach_request& request) {
+  const bool creates = request.how != opening::open_only;
+  const std::string what = operation(creates ? "create" : "open");
+  const segment_name target = resolve(request.name, what);
+  file_ = target.file;
+  owner_uid_ = target.owner;
+  if ((request.mode & ~0777U) != 0 || (request.mode & 0600U) != 0600U)
+    throw make_error(errc::bad_argument, what, name_,
+                     "a mode must let its user read and write (0600, 0660, 0666)");
+
+  // Every turn either ends or follows somebody else's creating or leaving: bounded for honest
+  // neighbours, and a clear error otherwise.
+  for (int turn = 0; turn < 1000; ++turn) {
+    if (open_existing(request) == found::attached) return;
+    if (!creates)
+      throw make_error(errc::not_found, what, name_,
+                       "no segment of this name; start its creator first");
+    if (owner_uid_ != geteuid())
+      throw make_error(errc::permission_denied, what, name_,
+                       "only its user can create it; let them start first");
+    if (create_new(request)) return;
+  }
+  throw make_error(errc::busy, what, name_,
+                   "other processes keep creating and leaving it; look for a restart loop");
+}
+
+attachment::found attachment::open_existing(const attach_request& request) {
+  const bool creates = request.how != opening::open_only;
+  const std::string what = operation(creates ? "create" : "open");
+  const std::string path = std::string{directory} + "/" + file_;
+  for (;;) {
+    descriptor lock{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+    if (!lock) {
+      if (errno == ENOENT) return found::nothing;
+      if (errno == ELOOP || errno == EISDIR)
+        throw make_error(errc::damaged, what, name_,
+                         "what stands at " + path + " is not a file; remove it");
+      throw make_system_error(errno, what, name_, "open");
+    }
+    struct stat status {};
+    if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
+    if (!S_ISREG(status.st_mode))
+      throw make_error(errc::damaged, what, name_,
+                       "what stands at " + path + " is not a regular file; remove it");
+    if (status.st_uid != owner_uid_)
+      throw make_error(errc::foreign_owner, what, name_,
+                       "the file belongs to user " + std::to_string(status.st_uid) +
+                           "; ask them to remove " + path);
+    pass_gate(lock.get(), what, name_);
+    if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
+    if (status.st_nlink == 0) continue;  // I2: left by everybody while we waited
+
+    const auto file_bytes = static_cast<std::size_t>(status.st_size);
+    const bool alive = anybody_alive(lock.get());
+    bool keep = false;
+    if (file_bytes >= sizeof(segment_layout)) {
+      try {
+        const bi::shared_memory_object object{bi::open_only, file_.c_str(), bi::read_write};
+        struct stat mapped {};
+        const int handle = object.get_mapping_handle().handle;
+        if (fstat(handle, &mapped) != 0 || mapped.st_ino != status.st_ino) continue;
+        map(handle, file_bytes);
+      } catch (const bi::interprocess_exception& e) {
+        throw make_system_error(e.get_native_error(), what, name_, "mmap");
+      }
+      keep = layout().header.magic == segment_magic && (layout().header.flags & flag_keep) != 0;
+    }
+    if (!alive && !keep) {  // I4
+      if (!creates)
+        throw make_error(errc::stale, what, name_,
+                         "its last process was killed and nobody is attached; start its "
+                         "creator, which replaces it");
+      if (::unlink(path.c_str()) != 0) throw make_system_error(errno, what, name_, "unlink");
+      return found::nothing;
+    }
+    if (request.how == opening::create_only)
+      throw make_error(errc::already_exists, what, name_,
+                       keep && !alive ? "a kept segment has this name; open or remove it"
+                                      : "a live segment has this name; open it, or choose "
+                                        "another name");
+    check(request, file_bytes);
+    inode_ = status.st_ino;
+    lock_fd_ = lock.get();
+    try {
+      claim();
+    } catch (...) {
+      lock_fd_ = -1;
+      throw;
+    }
+    unlock(lock.release(), gate_byte);
+    return found::attached;
+  }
+}
+
+bool attachment::create_new(const attach_request& request) {
+  const std::string what = operation("create");
+  // A file without a name: if we die before it is linked, nothing is left.
+  descriptor file{::open(directory.data(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file) throw make_system_error(errno, what, name_, "open");
+  const std::size_t bytes = body_offset + request.body_bytes;
+  if (fchmod(file.get(), request.mode) != 0) throw make_system_error(errno, what, name_, "fchmod");
+  if (const int failure = allocate(file.get(), bytes); failure != 0)
+    throw make_system_error(failure, what, name_, "allocate " + std::to_string(bytes) + " bytes");
+  try {
+    map(file.get(), bytes);
+  } catch (const bi::interprocess_exception& e) {
+    throw make_system_error(e.get_native_error(), what, name_, "mmap");
+  }
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  segment_header& header = layout().header;
+  header.magic = segment_magic;
+  header.version = layout_version;
+  header.byte_order = byte_order_mark;
+  header.segment_bytes = bytes;
+  header.kind = ops_.kind;
+  header.flags = request.keep ? flag_keep : 0;
+  header.type_fingerprint = request.type_fingerprint;
+  header.created_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                      static_cast<std::uint64_t>(now.tv_nsec);
+  std::copy_n(request.type_name.data(),
+              std::min(request.type_name.size(), header.type_name.size() - 1),
+              header.type_name.data());
+  request.initialise(body());
+
+  // A description of its own: the mapping pins the other one.
+  descriptor lock{::open(link_of(file.get()).c_str(), O_RDWR | O_CLOEXEC)};
+  if (!lock) throw make_system_error(errno, what, name_, "open /proc/self/fd");
+  struct stat status {};
+  if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
+  pass_gate(lock.get(), what, name_);  // I1
+  const std::string path = std::string{directory} + "/" + file_;
+  if (linkat(AT_FDCWD, link_of(file.get()).c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) !=
+      0) {
+    if (errno == EEXIST) return false;
+    throw make_system_error(errno, what, name_, "linkat");
+  }
+  inode_ = status.st_ino;
+  lock_fd_ = lock.get();
+  try {
+    claim();
+  } catch (...) {
+    ::unlink(path.c_str());
+    lock_fd_ = -1;
+    throw;
+  }
+  unlock(lock.release(), gate_byte);
+  return true;
+}
+
+void attachment::map(int fd, std::size_t bytes) {
+  mapping_ = std::make_unique<bi::mapped_region>(nameless_file{fd}, bi::read_write, 0, bytes);
+  base_ = static_cast<std::byte*>(mapping_->get_address());
+  bytes_ = bytes;
+}
+
+void attachment::check(const attach_request& request, std::size_t file_bytes) {
+  const std::string what = operation("open");
+  const auto refuse = [&](errc code, const std::string& reason) {
+    throw make_error(code, what, name_, reason);
+  };
+  if (file_bytes < sizeof(segment_layout))
+    refuse(errc::damaged, "the file has only " + std::to_string(file_bytes) +
+                              " bytes; remove it and start its creator again");
+  // Read once: what is checked is what is used.
+  const segment_header& header = layout().header;
+  if (header.magic != segment_magic)
+    refuse(errc::damaged, "it is not a Hawser segment; remove the file or choose another name");
+  if (header.byte_order != byte_order_mark)
+    refuse(errc::version_mismatch, "it was written with another byte order");
+  if (const auto version = header.version; version != layout_version)
+    refuse(errc::version_mismatch, "its layout has version " + std::to_string(version) +
+                                       ", this program's " + std::to_string(layout_version) +
+                                       "; build both with the same Hawser");
+  if (header.segment_bytes != file_bytes)
+    refuse(errc::damaged, "it should have " + std::to_string(header.segment_bytes) +
+                              " bytes and has " + std::to_string(file_bytes) +
+                              "; remove it and start its creator again");
+  if (header.kind != ops_.kind)
+    refuse(errc::kind_mismatch, std::string{"it is not a "} + ops_.word +
+                                    "; open it with the class it was created with");
+  if (header.type_fingerprint != request.type_fingerprint) {
+    std::array<char, sizeof header.type_name> theirs = header.type_name;
+    theirs.back() = '\0';
+    const std::string mine = readable(request.type_name);
+    std::string its = readable(theirs.data());
+    if (its == mine) its += " of another size";
+    refuse(errc::type_mismatch,
+           "it carries " + its + ", not " + mine + "; use the same type on both sides");
+  }
+  request.check(body(), bytes_ - body_offset);
+}
+
+}  // namespace hawser::shm::detail

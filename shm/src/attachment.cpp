@@ -1,0 +1,219 @@
+#include "monitor.hpp"
+#include "segment_file.hpp"
+#include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/error.hpp>
+
+#include <boost/interprocess/mapped_region.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <new>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hawser::shm::detail {
+namespace {
+
+std::atomic<bool> slices_on{true};
+
+// A sleeper that nobody woke looks for dead participants itself: seldom when the monitor
+// watches all of them, often when it cannot (another pid namespace, no membarrier).
+constexpr std::chrono::milliseconds slice_watched{250}, slice_unwatched{5};
+
+std::int64_t coarse_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+}  // namespace
+
+void set_wait_slices(bool on) noexcept { slices_on.store(on, std::memory_order_relaxed); }
+bool wait_slices() noexcept { return slices_on.load(std::memory_order_relaxed); }
+
+attachment::attachment(const channel_kind_ops& ops, const attach_request& request)
+    : ops_(ops), name_(request.name) {
+  register_fences();
+  attach(request);
+  monitor::instance().enlist(*this);
+}
+
+attachment::~attachment() {
+  monitor::instance().retire(*this);
+  leave();
+}
+
+bool attachment::is_dead(std::uint32_t tag) noexcept {
+  if (tag == tag_if_attached()) return false;
+  const std::uint32_t id = id_of(tag);
+  if (id == 0) return true;
+  // Acquire: a row that names somebody else was freed after its sweep (I3).
+  if (layout().rows[id].tag.load(std::memory_order_acquire) != tag) return true;
+  return !is_alive(lock_fd_, id);
+}
+
+bool attachment::sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       const deadline& until) {
+  const bool watched = monitor::instance().watch(*this);
+  std::chrono::nanoseconds slice{-1};
+  if (wait_slices()) slice = watched ? slice_watched : slice_unwatched;
+
+  const auto start = clock::now();
+  auto timeout = slice;
+  if (until) {
+    if (start >= *until) return false;
+    const std::chrono::nanoseconds left = *until - start;
+    if (slice.count() < 0 || left < slice) timeout = left;
+  }
+  futex_wait(word, expected, timeout);
+  if (slice.count() >= 0 && clock::now() - start >= slice) look_for_dead(true);
+  return true;
+}
+
+void attachment::look_for_dead(bool now) {
+  if (!now) {
+    if (!wait_slices()) return;
+    const std::int64_t time = coarse_ns();
+    std::int64_t last = looked_ns_.load(std::memory_order_relaxed);
+    if (time - last < std::chrono::nanoseconds{slice_unwatched}.count() ||
+        !looked_ns_.compare_exchange_strong(last, time, std::memory_order_relaxed))
+      return;
+  }
+  const std::uint32_t mine = tag_if_attached();
+  const std::uint32_t highest =
+      std::min(layout().header.highest_id.load(std::memory_order_relaxed), participants_max);
+  for (std::uint32_t id = 1; id <= highest; ++id) {
+    const std::uint32_t tag = layout().rows[id].tag.load(std::memory_order_acquire);
+    if (tag != 0 && tag != mine && !is_alive(lock_fd_, id)) sweep(id);
+  }
+}
+
+bool attachment::sweep(std::uint32_t id) {
+  const std::scoped_lock one_thread{sweeping_};
+  if (id == id_of(tag_if_attached())) return false;
+  if (!try_lock(lock_fd_, gate_byte + id)) return false;
+  participant_row& row = layout().rows[id];
+  if (const std::uint32_t dead = row.tag.load(std::memory_order_acquire); dead != 0) {
+    ops_.reclaim(*this, dead);
+    row.armed.store(0, std::memory_order_relaxed);
+    // Woken before the row is free: if we die in between, the next sweeper wakes them again.
+    ops_.wake(*this);
+    row.tag.store(0, std::memory_order_release);  // I3
+  }
+  unlock(lock_fd_, gate_byte + id);
+  return true;
+}
+
+void attachment::ring(std::uint32_t bits) noexcept {
+  const std::uint32_t highest =
+      std::min(layout().header.highest_id.load(std::memory_order_relaxed), participants_max);
+  for (std::uint32_t id = 1; id <= highest; ++id) {
+    participant_row& row = layout().rows[id];
+    if ((row.armed.load(std::memory_order_relaxed) & bits) == 0) continue;
+    if ((row.armed.fetch_and(~bits, std::memory_order_acq_rel) & bits) != 0)
+      ring_doorbell(row.doorbell);
+  }
+}
+
+std::string attachment::operation(const char* verb) const {
+  return std::string{verb} + " " + ops_.word;
+}
+
+std::uint32_t attachment::attach_again() {
+  const std::scoped_lock one_thread{again_};
+  if (const std::uint32_t mine = tag_if_attached(); mine != 0) return mine;
+  const std::string what = operation("use");
+  descriptor lock{::open((std::string{directory} + "/" + file_).c_str(), O_RDWR | O_CLOEXEC)};
+  struct stat status {};
+  if (lock) {
+    pass_gate(lock.get(), what, name_);
+    if (fstat(lock.get(), &status) != 0) status.st_ino = 0;
+  }
+  if (!lock || status.st_ino != inode_ || status.st_nlink == 0)
+    throw make_error(errc::not_found, what, name_,
+                     "this process is a fork, and the channel was removed before its first use "
+                     "here; use it earlier, or keep the parent attached");
+  register_fences();
+  lock_fd_ = lock.release();
+  try {
+    claim();
+  } catch (...) {
+    ::close(std::exchange(lock_fd_, -1));
+    throw;
+  }
+  unlock(lock_fd_, gate_byte);
+  return tag_if_attached();
+}
+
+void attachment::forget_after_fork() noexcept {
+  // The locks stay with the parent: its descriptor is closed here and nothing is released.
+  tag_.store(0, std::memory_order_relaxed);
+  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
+  // Another thread may have held them when we forked.
+  new (&again_) std::mutex;
+  new (&sweeping_) std::mutex;
+  watched_ = false;
+}
+
+void attachment::claim() {
+  look_for_dead(true);
+  segment_layout& all = layout();
+  const timespec now = [] {
+    timespec t{};
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t;
+  }();
+  for (std::uint32_t id = 1; id <= participants_max; ++id) {
+    participant_row& row = all.rows[id];
+    if (row.tag.load(std::memory_order_acquire) != 0 || !try_lock(lock_fd_, gate_byte + id))
+      continue;
+    row.generation = (row.generation + 1) & 0xFF'FFFF;
+    if (row.generation == 0) row.generation = 1;
+    row.pid = static_cast<std::uint32_t>(getpid());
+    row.pid_namespace = own_pid_namespace();
+    row.doorbell = 0;
+    row.armed.store(0, std::memory_order_relaxed);
+    row.since_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                   static_cast<std::uint64_t>(now.tv_nsec);
+    const std::uint32_t mine = row.generation << 8 | id;
+    if (all.header.highest_id.load(std::memory_order_relaxed) < id)
+      all.header.highest_id.store(id, std::memory_order_relaxed);
+    row.tag.store(mine, std::memory_order_release);  // I3: from here on we can be swept
+    tag_.store(mine, std::memory_order_relaxed);
+    // Sleepers look at the new row, so that their monitors watch this process.
+    all.header.membership.fetch_add(1, std::memory_order_release);
+    ops_.wake(*this);
+    return;
+  }
+  throw make_error(errc::too_many_participants, operation("open"), name_,
+                   "all 255 places are taken; close some of the channel's objects");
+}
+
+void attachment::leave() noexcept {
+  const std::uint32_t mine = tag_if_attached();
+  if (mine != 0) {
+    bool inside = false;
+    try {
+      pass_gate(lock_fd_, operation("leave"), name_);
+      inside = true;
+    } catch (...) {
+      // A stopped process holds the gate. We drop our lock as if killed, and are swept.
+    }
+    if (inside) {
+      ops_.reclaim(*this, mine);
+      layout().rows[id_of(mine)].tag.store(0, std::memory_order_release);  // I3
+      unlock(lock_fd_, gate_byte + id_of(mine));
+      struct stat status {};
+      if ((layout().header.flags & flag_keep) == 0 && !anybody_alive(lock_fd_) &&
+          fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
+        ::unlink((std::string{directory} + "/" + file_).c_str());
+    }
+  }
+  tag_.store(0, std::memory_order_relaxed);
+  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
+}
+
+}  // namespace hawser::shm::detail

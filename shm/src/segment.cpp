@@ -1,0 +1,58 @@
+#include "segment_file.hpp"
+#include <hawser/shm/segment.hpp>
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hawser::shm {
+namespace {
+
+bool is_kept(int fd) {
+  detail::segment_header header{};
+  const auto got = pread(fd, &header, sizeof header, 0);
+  return got == sizeof header && header.magic == detail::segment_magic &&
+         (header.flags & detail::flag_keep) != 0;
+}
+
+}  // namespace
+
+bool remove(std::string_view name) {
+  const auto target = detail::resolve(name, "remove");
+  const detail::descriptor file{::open(target.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+  if (!file) {
+    if (errno == ENOENT) return false;
+    throw make_system_error(errno, "remove", name, "open");
+  }
+  // Inside the gate nobody is half-way through attaching or leaving.
+  detail::pass_gate(file.get(), "remove", name);
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0 || status.st_nlink == 0) return false;
+  if (::unlink(target.path().c_str()) != 0)
+    throw make_system_error(errno, "remove", name, "unlink");
+  return true;
+}
+
+std::size_t remove_stale() {
+  std::size_t removed = 0;
+  const std::string prefix = detail::file_prefix(geteuid());
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator{detail::directory, ignored}) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    const detail::descriptor file{
+        ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    struct stat status {};
+    // A gate that is held belongs to a process: not stale.
+    if (!file || !detail::try_lock(file.get(), detail::gate_byte) ||
+        fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0 ||
+        detail::anybody_alive(file.get()) || is_kept(file.get()))
+      continue;
+    if (::unlink(entry.path().c_str()) == 0) ++removed;
+  }
+  return removed;
+}
+
+}  // namespace hawser::shm

@@ -1,0 +1,120 @@
+#include "segment_file.hpp"
+
+#include <hawser/shm/detail/futex.hpp>
+#include <hawser/shm/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+namespace hawser::shm::detail {
+namespace {
+
+constexpr std::size_t name_max = 200;
+
+bool allowed(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+uid_t uid_of(const std::string& user, std::string_view operation, std::string_view name) {
+  if (!user.empty() &&
+      std::all_of(user.begin(), user.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+      user.size() < 10)
+    return static_cast<uid_t>(std::stoul(user));
+  passwd entry{};
+  passwd* found = nullptr;
+  std::string buffer(16384, '\0');
+  getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr)
+    throw make_error(errc::bad_name, operation, name, "there is no user \"" + user + "\"");
+  return found->pw_uid;
+}
+
+struct flock lock_request(short type, std::int64_t first, std::int64_t bytes) noexcept {
+  struct flock request {};
+  request.l_type = type;
+  request.l_whence = SEEK_SET;
+  request.l_start = first;
+  request.l_len = bytes;
+  return request;
+}
+
+}  // namespace
+
+std::string file_prefix(uid_t owner) { return "hawser." + std::to_string(owner) + "."; }
+
+segment_name resolve(std::string_view name, std::string_view operation) {
+  segment_name result;
+  result.owner = geteuid();
+  std::string_view rest = name;
+  if (rest.starts_with('~')) {
+    const auto slash = rest.find('/');
+    if (slash == std::string_view::npos)
+      throw make_error(errc::bad_name, operation, name, "a name with \"~\" reads \"~user/name\"");
+    result.owner = uid_of(std::string{rest.substr(1, slash - 1)}, operation, name);
+    rest.remove_prefix(slash + 1);
+  }
+  if (rest.empty()) throw make_error(errc::bad_name, operation, name, "the name is empty");
+  if (rest.size() > name_max)
+    throw make_error(errc::bad_name, operation, name,
+                     "the name has " + std::to_string(rest.size()) + " characters; use at most " +
+                         std::to_string(name_max));
+  if (rest.front() == '.' || !std::all_of(rest.begin(), rest.end(), allowed))
+    throw make_error(errc::bad_name, operation, name,
+                     "only A-Z a-z 0-9 . _ - are allowed in a name, and no dot in front");
+  result.file = file_prefix(result.owner).append(rest);
+  return result;
+}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+descriptor::~descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int descriptor::release() noexcept { return std::exchange(fd_, -1); }
+
+bool try_lock(int fd, std::int64_t first) noexcept {
+  struct flock request = lock_request(F_WRLCK, first, 1);
+  int result;
+  do result = fcntl(fd, F_OFD_SETLK, &request);
+  while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+void unlock(int fd, std::int64_t first) noexcept {
+  struct flock request = lock_request(F_UNLCK, first, 1);
+  fcntl(fd, F_OFD_SETLK, &request);
+}
+
+bool is_locked(int fd, std::int64_t first, std::int64_t bytes) noexcept {
+  struct flock request = lock_request(F_WRLCK, first, bytes);
+  // If the kernel will not say, the owner counts as alive: nothing is taken from the living.
+  return fcntl(fd, F_OFD_GETLK, &request) != 0 || request.l_type != F_UNLCK;
+}
+
+void pass_gate(int fd, std::string_view operation, std::string_view name) {
+  // The holder makes a few system calls and leaves; if it dies, the kernel opens the gate.
+  // F_OFD_SETLKW has no deadline, and a stopped holder must become an error, not a hang.
+  const auto until = clock::now() + std::chrono::seconds{10};
+  for (long pause_ns = 20'000; !try_lock(fd, gate_byte);
+       pause_ns = std::min(2 * pause_ns, 2'000'000L)) {
+    if (clock::now() > until)
+      throw make_error(errc::busy, operation, name,
+                       "another process has been attaching or leaving for 10 s; it is stopped "
+                       "(continue or kill it)");
+    const timespec pause{0, pause_ns};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace hawser::shm::detail
