@@ -1,0 +1,69 @@
+/// What the benchmark is made of: measurements that yield samples of figures, and targets that
+/// compare two figures.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace hawser::bench {
+
+/// A figure's identity; what a line of output starts with.
+struct figure {
+  std::string subject;  // "hawser.queue.lease"
+  std::string metric;   // "throughput"
+  std::size_t bytes = 0;
+  std::string unit;
+  friend bool operator==(const figure&, const figure&) = default;
+};
+
+struct value {
+  figure of;
+  double amount = 0;
+};
+
+/// One run of one measurement.
+struct sample {
+  std::vector<value> values;
+  /// A process was taken off its CPU while it was being timed: something else ran there.
+  bool disturbed = false;
+};
+
+/// How much work a sample is.
+struct effort {
+  bool quick = false;
+};
+
+/// Measurements of one group run side by side: a block holds one sample of each.
+enum class group { throughput, round_trip, recovery, wall };
+
+struct measurement {
+  std::string subject;
+  group in = group::throughput;
+  std::function<sample(const effort&)> run;
+};
+
+/// What arrived was not what was sent, or a process of a sample failed. Fails the whole run.
+class wrong_figure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What a measurement needs is not on this machine; it is skipped, and the output says so.
+class not_available : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A bound on the ratio of two figures that were sampled in the same blocks, or, without a
+/// `reference`, on one figure.
+struct target {
+  std::string text;
+  figure subject, reference;
+  enum class direction { at_least, at_most } bound = direction::at_least;
+  double near = 0, far = 0;  // the floor in either placement
+};
+
+}  // namespace hawser::bench

@@ -1,0 +1,97 @@
+/// Runs a sample in processes of its own, each pinned to one CPU.
+///
+/// The benchmark program itself stays single-threaded and never opens a channel, so that it may
+/// fork; every sample gets fresh processes, and none outlives its sample.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace hawser::bench {
+
+/// Memory that the parent and all processes of one sample share, zero at the start.
+/// Private to them: no name, gone with them.
+class shared_bytes {
+ public:
+  explicit shared_bytes(std::size_t bytes);
+  shared_bytes(const shared_bytes&) = delete;
+  shared_bytes& operator=(const shared_bytes&) = delete;
+  ~shared_bytes();
+
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// A `T` in memory shared with the processes forked later.
+template <class T>
+class shared {
+ public:
+  T& operator*() const { return *reinterpret_cast<T*>(bytes_.data()); }
+  T* operator->() const { return &**this; }
+
+ private:
+  static_assert(alignof(T) <= 4096);
+  shared_bytes bytes_{sizeof(T)};
+};
+
+/// Where the processes of a sample wait for each other. Spins.
+class meeting_point {
+ public:
+  /// Returns when `participants` processes have called it as often as this one.
+  void meet(std::uint32_t participants);
+
+ private:
+  alignas(64) std::atomic<std::uint32_t> arrived_;
+  alignas(64) std::atomic<std::uint32_t> round_;
+};
+
+/// The two CPUs a pair of processes runs on: the first two this program may use.
+/// Throws `not_available` if there is only one.
+struct cpu_pair {
+  int first, second;
+};
+cpu_pair measuring_cpus();
+
+/// Takes this process to `cpu`, in front of everything else there if we may.
+void pin(int cpu);
+/// Whether pin() can put processes in front of others; otherwise expect disturbed samples.
+bool may_raise_priority();
+
+struct process_role {
+  const char* name;  // for messages
+  int cpu;
+  std::function<void()> body;
+};
+
+/// Forks one process a role and waits for all of them.
+/// Returns whether one of them was taken off its CPU meanwhile (see `timed_section`).
+/// Throws `wrong_figure` if one throws, dies or is not done in time; the others are killed.
+bool run_processes(const std::vector<process_role>& roles,
+                   std::chrono::milliseconds limit = std::chrono::seconds{60});
+
+/// Brackets what a role times, so that a preemption inside it is noticed.
+class timed_section {
+ public:
+  timed_section();
+  ~timed_section();
+  timed_section(const timed_section&) = delete;
+  timed_section& operator=(const timed_section&) = delete;
+
+ private:
+  long before_;
+};
+
+/// Forks `body` as a process of its own (pinned, killed with us). For samples that kill.
+pid_t start_process(const process_role& role);
+
+}  // namespace hawser::bench

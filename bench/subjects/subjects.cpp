@@ -1,0 +1,14 @@
+#include "subjects/subjects.hpp"
+
+namespace hawser::bench {
+
+std::vector<measurement> all_measurements() {
+  std::vector<measurement> all;
+  all.push_back({"raw.cacheline", group::round_trip, measure_raw_cacheline});
+  add_bare_ring(all);
+  add_boost_message_queue(all);
+  add_hawser_queue(all);
+  return all;
+}
+
+}  // namespace hawser::bench

@@ -1,0 +1,21 @@
+/// Everything that is measured. One file a subject; each adds its measurements.
+#pragma once
+
+#include "measurement.hpp"
+
+#include <vector>
+
+namespace hawser::bench {
+
+/// The raw cache-line round trip. Also tells how near the two CPUs are at the moment, so it
+/// is measured around every other sample.
+sample measure_raw_cacheline(const effort& how);
+
+/// Everything there is, in the order of the output.
+std::vector<measurement> all_measurements();
+
+void add_bare_ring(std::vector<measurement>& all);
+void add_boost_message_queue(std::vector<measurement>& all);
+void add_hawser_queue(std::vector<measurement>& all);
+
+}  // namespace hawser::bench

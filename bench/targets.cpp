@@ -1,0 +1,29 @@
+#include "targets.hpp"
+
+namespace hawser::bench {
+
+std::vector<target> targets() {
+  using enum target::direction;
+  const auto rate = [](const char* subject) { return figure{subject, "throughput", 64, "Mmsg/s"}; };
+  const auto trip = [](const char* subject) { return figure{subject, "round_trip_p50", 64, "us"}; };
+  const auto recovery = [](const char* metric) {
+    return figure{"hawser.queue.lease", metric, 0, "ms"};
+  };
+  const auto wall = [](const char* subject) { return figure{subject, "wall", 0, "s"}; };
+  return {
+      {"hawser.queue.lease / boost.message_queue, throughput", rate("hawser.queue.lease"),
+       rate("boost.message_queue"), at_least, 1.8, 1.2},
+      {"hawser.queue.lease / bare.ring, throughput", rate("hawser.queue.lease"), rate("bare.ring"),
+       at_least, 0.7, 0.7},
+      {"hawser.queue.batch16 / boost.message_queue, throughput", rate("hawser.queue.batch16"),
+       rate("boost.message_queue"), at_least, 4, 1.8},
+      {"hawser.queue.lease / raw.cacheline, round trip", trip("hawser.queue.lease"),
+       trip("raw.cacheline"), at_most, 2.5, 2.5},
+      {"kill to redelivery, median, ms", recovery("recovery_p50"), {}, at_most, 1, 1},
+      {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
+      {"producer_consumer / xargs.wc, wall", wall("producer_consumer"), wall("xargs.wc"), at_most,
+       1.3, 1.3},
+  };
+}
+
+}  // namespace hawser::bench
