@@ -22,6 +22,14 @@ if(HAWSER_SANITIZE)
   if(HAWSER_SANITIZE MATCHES "undefined" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     add_compile_options("-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/ubsan.ignore")
   endif()
+  if(HAWSER_SANITIZE MATCHES "thread")
+    # TSan's shadow has no room for more than 28 bits of address randomisation: g++ 12's gives up,
+    # newer ones start themselves anew without it.
+    file(STRINGS /proc/sys/vm/mmap_rnd_bits randomised_bits)
+    if(randomised_bits GREATER 28)
+      set(CMAKE_CROSSCOMPILING_EMULATOR setarch --addr-no-randomize)
+    endif()
+  endif()
 endif()
 
 # Warnings for `target`, which is ours: CAF's and Boost's headers are SYSTEM and stay silent.

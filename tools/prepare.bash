@@ -55,9 +55,12 @@ install_packages() {
     as_root=(sudo)
   fi
   say "installing ${missing[*]}"
-  run_quietly "${as_root[@]}" apt-get update
+  # One source out of reach need not matter: the packages may come from another.
+  run_quietly "${as_root[@]}" apt-get -o APT::Update::Error-Mode=any update ||
+    say "going on with the package lists at hand"
   run_quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}"
+    apt-get -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}" ||
+    fail "cannot install ${missing[*]}: see apt's messages above"
 }
 
 # Runs a command; its output is shown only if it fails.
@@ -67,7 +70,7 @@ run_quietly() {
   "$@" >"$log" 2>&1 </dev/null || status=$?
   [[ $status -eq 0 ]] || cat "$log" >&2
   rm -f "$log"
-  [[ $status -eq 0 ]] || fail "failed with status $status: $*"
+  return "$status"
 }
 
 # configured DIRECTORY: whether it is a build of this tree, by this compiler, newer than the presets.
@@ -85,7 +88,8 @@ build() {
   command -v "$CXX" >/dev/null || fail "CXX=$CXX: no such program; install it or choose another"
   if ! configured "$directory"; then
     say "configuring $preset with $CXX in ${directory#"$root/"}"
-    (cd "$root" && run_quietly cmake --preset "$preset" --fresh -B "$directory")
+    (cd "$root" && run_quietly cmake --preset "$preset" --fresh -B "$directory") ||
+      fail "cannot configure $preset"
   fi
   say "building $preset in ${directory#"$root/"}"
   cmake --build "$directory" --parallel "$(jobs_at_once)" ${1:+--target "$@"} ||
