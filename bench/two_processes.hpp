@@ -112,7 +112,9 @@ sample measure_round_trip(const std::string& subject, const effort& how) {
   };
   const shared<notes> note;
   std::array<Transport, 2> transports;
-  auto& [ping, pong] = transports;
+  // Not a structured binding: clang before 16 cannot capture one.
+  Transport& ping = transports[0];
+  Transport& pong = transports[1];
   const cpu_pair cpus = measuring_cpus();
 
   const auto spin = [](auto& in, auto& check) {

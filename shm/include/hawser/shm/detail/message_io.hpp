@@ -107,9 +107,9 @@ struct message_io<T> {
   struct popped {
     std::optional<T> result;
     void copy(const taken_slot& slot, const queue_core& core) {
-      const auto bytes = bytes_in(slot.payload, core);
-      const auto* first = reinterpret_cast<const element*>(bytes.data());
-      result.emplace(first, first + bytes.size() / sizeof(element));
+      const auto payload = bytes_in(slot.payload, core);
+      const auto* first = reinterpret_cast<const element*>(payload.data());
+      result.emplace(first, first + payload.size() / sizeof(element));
     }
     T value() { return std::move(*result); }
   };
@@ -150,8 +150,8 @@ struct message_io<T> {
   struct popped {
     std::vector<std::byte> copied;
     void copy(const taken_slot& slot, const queue_core& core) {
-      const auto bytes = bytes_in(slot.payload, core);
-      copied.assign(bytes.begin(), bytes.end());
+      const auto payload = bytes_in(slot.payload, core);
+      copied.assign(payload.begin(), payload.end());
     }
     T value() const { return codec<T>::decode(copied); }
   };
