@@ -165,7 +165,10 @@ void monitor::start() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    thread_ = std::thread{[this] { run(); }};
+    // What is this thread's is handed over here: before it runs, a stop may have come.
+    thread_ = std::thread{[this, round = round_, epoll = epoll_.get(), control = control_.get()] {
+      run(round, epoll, control);
+    }};
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;
@@ -210,11 +213,9 @@ int monitor::next_timeout_ms() const {
   return covered ? 250 : 5;
 }
 
-void monitor::run() {
+void monitor::run(std::uint64_t round, int epoll, int control) {
   std::unique_lock hold{mutex_};
   on_monitor_thread = true;
-  const std::uint64_t round = round_;
-  const int epoll = epoll_.get(), control = control_.get();
   while (round == round_) {
     std::array<epoll_event, 32> events;
     const int timeout = next_timeout_ms();

@@ -61,7 +61,7 @@ class monitor {
   monitor();
   void start();
   void stop(std::unique_lock<std::mutex>& hold) noexcept;
-  void run();
+  void run(std::uint64_t round, int epoll, int control);
   void nudge() noexcept;
   bool add_peer(std::uint32_t pid, participant place);
   void forget(attachment& channel) noexcept;

@@ -37,7 +37,9 @@ namespace hawser::shm {
 
 /// What a creator chooses. `open_or_create` of a live queue demands the same values.
 struct queue_options {
-  std::size_t capacity = 1024;           ///< Messages, leased ones included.
+  /// Messages, leased ones and dead letters included. While a lease is older than a whole lap,
+  /// slots behind it may count as full until the queue has gone round once more.
+  std::size_t capacity = 1024;
   std::size_t message_bytes_max = 4096;  ///< Only for types of variable size: the largest.
   unsigned attempts_max =
       0;               ///< Deliveries before a message is a dead letter; 0: no limit, at most 126.

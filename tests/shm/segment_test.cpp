@@ -1,0 +1,389 @@
+// Names, creation, opening, staleness and every error a segment can give.
+
+#include "../support/child.hpp"
+#include <hawser/shm/queue.hpp>
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+namespace hawser {
+namespace {
+
+using test::child;
+using test::exists_in_shm;
+using test::unique_name;
+
+std::string path_of(const std::string& name) {
+  return "/dev/shm/hawser." + std::to_string(geteuid()) + "." + name;
+}
+
+/// Runs `action`, which must throw; returns the error.
+template <class Action>
+error error_of(Action action) {
+  try {
+    action();
+  } catch (const error& e) {
+    return e;
+  }
+  ADD_FAILURE() << "no error";
+  return error{errc::system, "none"};
+}
+
+#define EXPECT_ERROR(CODE, PART, ...)                                           \
+  do {                                                                          \
+    const error e = error_of([&] { __VA_ARGS__; });                             \
+    EXPECT_EQ(e.code(), CODE) << e.what();                                      \
+    EXPECT_NE(std::string{e.what()}.find(PART), std::string::npos) << e.what(); \
+  } while (false)
+
+/// Changes bytes of a segment's file from outside.
+void overwrite(const std::string& name, off_t offset, const std::string& bytes) {
+  const int fd = open(path_of(name).c_str(), O_RDWR);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(pwrite(fd, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
+  close(fd);
+}
+
+TEST(SegmentTest, LastToLeaveRemovesIt) {
+  const std::string name = unique_name();
+  {
+    shm::queue<int> a{create_only, name};
+    shm::queue<int> b{open_only, name};
+    { shm::queue<int> c{std::move(a)}; }
+    EXPECT_TRUE(exists_in_shm(name));
+  }
+  EXPECT_FALSE(exists_in_shm(name));
+}
+
+TEST(SegmentTest, KeptSegmentOutlivesItsProcessesWithItsMessages) {
+  const std::string name = unique_name();
+  { shm::queue<int>{create_only, name, {.keep = true}}.push(7); }
+  EXPECT_TRUE(exists_in_shm(name));
+  EXPECT_ERROR(errc::already_exists, "kept", shm::queue<int>(create_only, name));
+  EXPECT_EQ(shm::queue<int>(open_only, name).pop(), 7);
+  EXPECT_EQ(shm::queue<int>(open_or_create, name).size(), 0U);
+  EXPECT_TRUE(shm::remove(name));
+  EXPECT_FALSE(shm::remove(name));
+}
+
+TEST(SegmentTest, CreateOnlyRefusesALiveName) {
+  const std::string name = unique_name();
+  shm::queue<int> first{create_only, name};
+  EXPECT_ERROR(errc::already_exists, "cannot create queue \"" + name + "\"",
+               shm::queue<int>(create_only, name));
+}
+
+TEST(SegmentTest, OpenOnlyNamesWhatIsMissingAndTheRemedy) {
+  EXPECT_ERROR(errc::not_found, "start its creator", shm::queue<int>(open_only, "nobody.made.me"));
+  EXPECT_EQ(error_of([] { shm::queue<int>(open_only, "nobody.made.me"); }).code(),
+            std::errc::no_such_file_or_directory);
+}
+
+TEST(SegmentTest, NamesAreChecked) {
+  for (const std::string bad : {"", ".hidden", "a/b", "../x", "sp ace", "caf\xc3\xa9", "~me"})
+    EXPECT_ERROR(errc::bad_name, "cannot create queue", shm::queue<int>(create_only, bad));
+  EXPECT_ERROR(errc::bad_name, "201 characters",
+               shm::queue<int>(create_only, std::string(201, 'x')));
+  EXPECT_ERROR(errc::bad_name, "no user", shm::queue<int>(open_only, "~no_such_user/x"));
+  EXPECT_ERROR(errc::bad_name, ".dead", shm::queue<int>(create_only, "letters.dead"));
+  const std::string longest = (unique_name() + std::string(200, 'x')).substr(0, 200);
+  EXPECT_NO_THROW(shm::queue<int>(create_only, longest));
+}
+
+TEST(SegmentTest, OptionsAreChecked) {
+  const std::string name = unique_name();
+  EXPECT_ERROR(errc::bad_argument, "capacity is 0",
+               shm::queue<int>(create_only, name, {.capacity = 0}));
+  EXPECT_ERROR(errc::bad_argument, "attempts_max",
+               shm::queue<int>(create_only, name, {.attempts_max = 127}));
+  EXPECT_ERROR(errc::bad_argument, "capacity",
+               shm::queue<int>(create_only, name, {.capacity = ~std::size_t{0}}));
+  EXPECT_ERROR(errc::bad_argument, "mode", shm::queue<int>(create_only, name, {.mode = 0444}));
+  EXPECT_FALSE(exists_in_shm(name));
+}
+
+TEST(SegmentTest, ModeIsAsAskedWhateverTheUmask) {
+  const std::string name = unique_name();
+  const mode_t before = umask(0077);
+  shm::queue<int> q{create_only, name, {.mode = 0660}};
+  shm::queue<int> other{create_only, name + ".b"};
+  umask(before);
+  struct stat status {};
+  ASSERT_EQ(stat(path_of(name).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0660U);
+  ASSERT_EQ(stat(path_of(name + ".b").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST(SegmentTest, AllBytesAreAllocatedAtCreation) {
+  const std::string name = unique_name();
+  shm::queue<int> q{create_only, name, {.capacity = 100'000}};
+  struct stat status {};
+  ASSERT_EQ(stat(path_of(name).c_str(), &status), 0);
+  EXPECT_GE(status.st_blocks * 512, status.st_size);
+}
+
+TEST(SegmentTest, TypesKindsAndSizesMustMatch) {
+  const std::string name = unique_name();
+  shm::queue<int> q{create_only, name, {.capacity = 8}};
+  EXPECT_ERROR(errc::type_mismatch, "it carries int, not unsigned int",
+               shm::queue<unsigned>(open_only, name));
+  EXPECT_ERROR(errc::type_mismatch, "int", shm::queue<std::string>(open_only, name));
+  EXPECT_ERROR(errc::capacity_mismatch, "its capacity is 8, not 16",
+               shm::queue<int>(open_or_create, name, {.capacity = 16}));
+  EXPECT_ERROR(errc::capacity_mismatch, "attempts_max",
+               shm::queue<int>(open_or_create, name, {.capacity = 8, .attempts_max = 1}));
+  EXPECT_NO_THROW(shm::queue<int>(open_or_create, name, {.capacity = 8}));
+}
+
+TEST(SegmentTest, DamagedHeadersAreEachTheirOwnError) {
+  const std::string name = unique_name();
+  const auto damaged = [&](off_t offset, const std::string& bytes, errc code, const char* part) {
+    shm::queue<int> q{create_only, name, {.capacity = 8}};
+    overwrite(name, offset, bytes);
+    EXPECT_ERROR(code, part, shm::queue<int>(open_only, name));
+    EXPECT_ERROR(code, part, shm::queue<int>(open_or_create, name, {.capacity = 8}));
+  };
+  using shm::detail::body_offset;
+  damaged(0, "garbage!", errc::damaged, "not a Hawser segment");
+  damaged(8, std::string("\x63\0\0\0", 4), errc::version_mismatch, "version 99");
+  damaged(12, std::string("\1\2\3\4", 4), errc::version_mismatch, "byte order");
+  damaged(16, std::string(8, '\x7f'), errc::damaged, "should have");
+  damaged(24, std::string("\x09\0\0\0", 4), errc::kind_mismatch, "not a queue");
+  damaged(body_offset, std::string(8, '\0'), errc::damaged, "sizes do not fit");  // slots
+  damaged(body_offset, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
+  damaged(body_offset + 8, std::string(8, '\x7f'), errc::damaged,
+          "sizes do not fit");  // slot_bytes
+  damaged(body_offset + 16, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
+  damaged(body_offset + 24, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
+}
+
+TEST(SegmentTest, TruncatedSegmentIsAnErrorNotASignal) {
+  const std::string name = unique_name();
+  for (const off_t size : {0, 100, 20'000}) {
+    shm::queue<int> q{create_only, name, {.capacity = 1000}};
+    // A copy under the name: truncating the live file would take the pages from `q`, too.
+    ASSERT_EQ(unlink(path_of(name).c_str()), 0);
+    const int fd = open(path_of(name).c_str(), O_CREAT | O_RDWR, 0600);
+    ASSERT_EQ(ftruncate(fd, size), 0);
+    if (size > 16'000) {
+      ASSERT_EQ(pwrite(fd, &q, 0, 0), 0);
+    }
+    const child holder{[&](const child::report& ready) {
+      struct flock lock {};
+      lock.l_type = F_WRLCK;
+      lock.l_start = shm::detail::gate_byte + 1;
+      lock.l_len = 1;
+      if (fcntl(fd, F_OFD_SETLK, &lock) != 0) return 1;  // makes it look alive
+      ready();
+      pause();
+      return 0;
+    }};
+    ASSERT_TRUE(holder.await_report());
+    EXPECT_ERROR(errc::damaged, name, shm::queue<int>(open_only, name));
+    close(fd);
+    unlink(path_of(name).c_str());
+  }
+}
+
+TEST(SegmentTest, StaleSegmentIsReplacedByTheNextCreatorOnly) {
+  for (const bool create : {true, false}) {
+    const std::string name = unique_name();
+    child owner{[&](const child::report& ready) {
+      shm::queue<int> q{create_only, name, {.capacity = 4}};
+      q.push(1);
+      ready();
+      pause();
+      return 0;
+    }};
+    ASSERT_TRUE(owner.await_report());
+    owner.kill_and_join();
+    ASSERT_TRUE(exists_in_shm(name));
+
+    EXPECT_ERROR(errc::stale, "start its creator", shm::queue<int>(open_only, name));
+    // Another type and capacity: nothing of the old one counts.
+    auto q = create ? shm::queue<long>{create_only, name, {.capacity = 9}}
+                    : shm::queue<long>{open_or_create, name, {.capacity = 9}};
+    EXPECT_EQ(q.capacity(), 9U);
+    EXPECT_TRUE(q.empty());
+  }
+}
+
+TEST(SegmentTest, KeptSegmentOfKilledProcessesLosesNothing) {
+  const std::string name = unique_name();
+  child owner{[&](const child::report& ready) {
+    shm::queue<int> q{create_only, name, {.keep = true}};
+    q.push(1);
+    q.push(2);
+    const auto held = q.lease();
+    ready();
+    pause();
+    return 0;
+  }};
+  ASSERT_TRUE(owner.await_report());
+  owner.kill_and_join();
+  {
+    shm::queue<int> q{open_or_create, name, {}};
+    auto again = q.lease();
+    EXPECT_EQ(*again, 1);
+    EXPECT_EQ(again.attempts(), 2U);
+    again.ack();
+    EXPECT_EQ(q.pop(), 2);
+  }
+  EXPECT_TRUE(shm::remove(name));
+}
+
+TEST(SegmentTest, RemoveStaleTakesOnlyWhatNobodyUses) {
+  const std::string live = unique_name(), kept = unique_name(), stale = unique_name();
+  shm::queue<int> used{create_only, live};
+  { shm::queue<int>{create_only, kept, {.keep = true}}.push(1); }
+  child owner{[&](const child::report& ready) {
+    shm::queue<int> q{create_only, stale};
+    ready();
+    pause();
+    return 0;
+  }};
+  ASSERT_TRUE(owner.await_report());
+  owner.kill_and_join();
+
+  EXPECT_GE(shm::remove_stale(), 1U);
+
+  EXPECT_TRUE(exists_in_shm(live));
+  EXPECT_TRUE(exists_in_shm(kept));
+  EXPECT_FALSE(exists_in_shm(stale));
+  EXPECT_TRUE(shm::remove(kept));
+}
+
+TEST(SegmentTest, RemovedNameLeavesItsUsersAlone) {
+  const std::string name = unique_name();
+  shm::queue<int> a{create_only, name};
+  shm::queue<int> b{open_only, name};
+  EXPECT_TRUE(shm::remove(name));
+  shm::queue<int> other{create_only, name};
+  a.push(1);
+  EXPECT_EQ(b.pop(), 1);
+  EXPECT_TRUE(other.empty());
+}
+
+TEST(SegmentTest, WhatIsNotAFileIsRefused) {
+  const std::string name = unique_name();
+  ASSERT_EQ(mkdir(path_of(name).c_str(), 0700), 0);
+  EXPECT_ERROR(errc::damaged, "not a file", shm::queue<int>(open_or_create, name));
+  rmdir(path_of(name).c_str());
+  ASSERT_EQ(symlink("/etc/passwd", path_of(name).c_str()), 0);
+  EXPECT_ERROR(errc::damaged, "not a file", shm::queue<int>(open_or_create, name));
+  unlink(path_of(name).c_str());
+}
+
+TEST(SegmentTest, FileSizeLimitIsAnErrorNotASignal) {
+  child limited{[&](const child::report&) {
+    const rlimit small{1 << 20, 1 << 20};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const std::string name = unique_name();
+    const error e = error_of([&] { shm::queue<int>(create_only, name, {.capacity = 1 << 20}); });
+    return e.code() == errc::no_space && !exists_in_shm(name) ? 0 : 1;
+  }};
+  EXPECT_EQ(limited.join(), 0);
+}
+
+TEST(SegmentTest, DescriptorLimitIsAClearErrorAndLeavesNothing) {
+  child limited{[&](const child::report&) {
+    const std::string name = unique_name();
+    shm::queue<int> before{create_only, name};
+    const rlimit few{static_cast<rlim_t>(test::open_descriptors()),
+                     static_cast<rlim_t>(test::open_descriptors())};
+    setrlimit(RLIMIT_NOFILE, &few);
+    std::vector<int> taken;
+    for (int fd = dup(0); fd >= 0; fd = dup(0)) taken.push_back(fd);
+    const error a = error_of([&] { shm::queue<int>(open_only, name); });
+    const error b = error_of([&] { shm::queue<int>(create_only, name + ".b"); });
+    const bool clear = std::string{a.what()}.find("ulimit -n") != std::string::npos;
+    return a.code() == errc::no_resources && b.code() == errc::no_resources && clear &&
+                   !exists_in_shm(name + ".b")
+               ? 0
+               : 1;
+  }};
+  EXPECT_EQ(limited.join(), 0);
+}
+
+TEST(SegmentTest, FullDevShmIsAnErrorAtCreation) {
+  constexpr int cannot_mount = 77;
+  child small{[&](const child::report&) {
+    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return cannot_mount;
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m") != 0)
+      return cannot_mount;
+    const std::string name = unique_name();
+    shm::queue<int> fits{create_only, name + ".fits", {.capacity = 16}};
+    const error e = error_of([&] { shm::queue<int>(create_only, name, {.capacity = 1 << 20}); });
+    const bool clear = std::string{e.what()}.find("df -h /dev/shm") != std::string::npos;
+    struct statvfs space {};
+    statvfs("/dev/shm", &space);  // nothing of the attempt is left
+    fits.push(1);
+    return e.code() == errc::no_space && clear && space.f_bavail > 200 && fits.pop() == 1 ? 0 : 1;
+  }};
+  const int status = small.join();
+  if (status == cannot_mount)
+    GTEST_SKIP() << "neither root nor user namespaces to mount a small /dev/shm";
+  EXPECT_EQ(status, 0);
+}
+
+TEST(SegmentTest, ForeignAndUnreadableSegmentsAreRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make files of two users";
+  const std::string name = unique_name();
+  // Somebody squats on our name.
+  const std::string path = path_of(name);
+  close(open(path.c_str(), O_CREAT | O_RDWR, 0666));
+  ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
+  EXPECT_ERROR(errc::foreign_owner, "12345", shm::queue<int>(open_or_create, name));
+  unlink(path.c_str());
+
+  shm::queue<int> closed_to_others{create_only, name};
+  shm::queue<int> open_to_all{create_only, name + ".all", {.mode = 0666}};
+  child other{[&](const child::report&) {
+    if (setgid(12345) != 0 || setuid(12345) != 0) return 2;
+    const error e = error_of([&] { shm::queue<int>(open_only, "~root/" + name); });
+    if (e.code() != errc::permission_denied) return 3;
+    shm::queue<int>{open_only, "~root/" + name + ".all"}.push(5);
+    const error c = error_of([&] { shm::queue<int>(create_only, "~root/" + name + ".new"); });
+    return c.code() == errc::permission_denied ? 0 : 4;
+  }};
+  EXPECT_EQ(other.join(), 0);
+  EXPECT_EQ(open_to_all.pop(), 5);
+}
+
+TEST(SegmentTest, CreatorsAndLeaversRaceWithoutError) {
+  const std::string name = unique_name();
+  std::vector<std::unique_ptr<child>> children;
+  for (int i = 0; i < 4; ++i)
+    children.push_back(std::make_unique<child>([&](const child::report&) {
+      for (int turn = 0; turn < 300; ++turn) {
+        shm::queue<int> q{open_or_create, name, {.capacity = 4}};
+        if (q.capacity() != 4) return 1;
+      }
+      return 0;
+    }));
+  for (auto& one : children) EXPECT_EQ(one->join(), 0);
+  EXPECT_FALSE(exists_in_shm(name));
+}
+
+TEST(SegmentTest, OpeningAndLeavingLeaksNoDescriptor) {
+  const std::string name = unique_name();
+  const int before = test::open_descriptors();
+  for (int i = 0; i < 50; ++i) {
+    shm::queue<int> q{create_only, name};
+    std::ignore = q.pop_for(std::chrono::milliseconds{1});  // starts the monitor
+  }
+  EXPECT_EQ(test::open_descriptors(), before);
+}
+
+}  // namespace
+}  // namespace hawser
