@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <killpoint/sweep.hpp>
-
 #include <string>
+
+#include <killpoint/sweep.hpp>
 
 namespace hawser::test {
 namespace {

@@ -5,11 +5,6 @@
 ///   owner     0, or the process that is updating
 #pragma once
 
-#include <linux/futex.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -17,6 +12,11 @@
 #include <csignal>
 #include <cstdint>
 #include <new>
+
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace hawser::test {
 

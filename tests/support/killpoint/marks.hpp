@@ -6,11 +6,11 @@
 /// traced would otherwise stop the whole process for it.
 #pragma once
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdint>
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if !defined(__x86_64__)
 #error "the kill-point harness knows the system call instruction of x86-64 only"

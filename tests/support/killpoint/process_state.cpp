@@ -1,10 +1,5 @@
 #include "process_state.hpp"
 
-#include <dirent.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
@@ -13,6 +8,11 @@
 #include <string>
 #include <system_error>
 #include <thread>
+
+#include <dirent.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 namespace hawser::test::killpoint {
 namespace {

@@ -1,11 +1,11 @@
 /// What /proc says of other processes: who sleeps, which threads there are, what they share.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace hawser::test::killpoint {
 

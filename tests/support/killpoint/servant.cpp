@@ -2,16 +2,16 @@
 
 #include "traced_child.hpp"
 
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <system_error>
 
 namespace hawser::test::killpoint {
 namespace {

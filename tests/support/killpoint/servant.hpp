@@ -1,12 +1,12 @@
 /// A child process that carries out one request at a time and can hang without hanging us.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 namespace hawser::test::killpoint {
 

@@ -47,12 +47,9 @@ void sweep::build_world() {
           news.forget();
           return found.to_text();
         }
-        if (request == "release")
-          subject_.release();
-        else if (request == "finish")
-          subject_.finish();
-        else
-          subject_.arrange(std::stoi(request));
+        if (request == "release") subject_.release();
+        else if (request == "finish") subject_.finish();
+        else subject_.arrange(std::stoi(request));
         return "ok";
       });
   if (subject_.has_sleeper())
@@ -105,12 +102,10 @@ sweep::passage sweep::try_point(const target& where, sweep_report& report) {
     ++report.points;
     if (found.failure.empty()) {
       const int last = subject_.outcomes() - 1;
-      if (found.outcome < 0 || found.outcome > last)
-        found.failure = "no such outcome";
+      if (found.outcome < 0 || found.outcome > last) found.failure = "no such outcome";
       else if (state.complete && found.outcome != last)
         found.failure = "complete, but undone (outcome " + std::to_string(found.outcome) + ")";
-      else if (where.instructions == 0 && found.outcome != 0)
-        found.failure = "not begun, but done";
+      else if (where.instructions == 0 && found.outcome != 0) found.failure = "not begun, but done";
     }
     // A busy machine may make us wait once; what makes us wait three times at one point is the
     // operation.
@@ -131,10 +126,8 @@ sweep::passage sweep::try_point(const target& where, sweep_report& report) {
 }
 
 void sweep::set_up(passage& state) {
-  if (!world_)
-    build_world();
-  else if (subject_.spends_object())
-    ++object_;
+  if (!world_) build_world();
+  else if (subject_.spends_object()) ++object_;
   const auto answer = world_->survivor->ask(std::to_string(object_), setup_limit);
   if (answer != "ok") state.failure = "arrange: " + answer.value_or("hangs");
 }

@@ -2,19 +2,19 @@
 
 #include "process_state.hpp"
 
-#include <sched.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace hawser::test::killpoint {
 namespace {
@@ -102,10 +102,8 @@ progress traced_child::wait_bounded(std::chrono::milliseconds limit, bool until_
     const auto waited = clock::now() - start;
     if (waited >= limit) return progress::blocked;
     if (until_asleep && waited >= asleep_after && is_asleep(pid_)) return progress::blocked;
-    if (turn < 10)
-      sched_yield();  // most calls return within a time slice on our CPU
-    else
-      wait_for_child_signal(std::chrono::milliseconds{1});
+    if (turn < 10) sched_yield();  // most calls return within a time slice on our CPU
+    else wait_for_child_signal(std::chrono::milliseconds{1});
   }
 }
 

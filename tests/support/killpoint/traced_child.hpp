@@ -1,12 +1,12 @@
 /// A child process that is run up to a mark, then one instruction at a time, then killed.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+
+#include <sys/types.h>
 
 namespace hawser::test::killpoint {
 
