@@ -12,10 +12,6 @@
 
 namespace hawser::shm::detail {
 
-#if defined(HAWSER_MUTANTS)
-int mutant = 0;
-#endif
-
 namespace {
 
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
@@ -110,7 +106,9 @@ void reclaim_queue(attachment& self, std::uint32_t dead) {
     slot_state was{state.load(std::memory_order_acquire)};
     const bool letter = was.kind() == slot_kind::dead_leased;
     if ((was.kind() != slot_kind::leased && !letter) || was.id() != id_of(dead)) continue;
-    const bool buried = letter || (g.attempts_max != 0 && was.attempts() >= g.attempts_max);
+    if (HAWSER_MUTATE(sweep_keeps_leases, false, true)) continue;
+    const bool limited = HAWSER_MUTATE(attempts_unlimited, g.attempts_max != 0, false);
+    const bool buried = letter || (limited && was.attempts() >= g.attempts_max);
     const auto now = slot_state::make(buried ? slot_kind::dead : slot_kind::returned,
                                       was.position(), was.attempts());
     // Compare: an ack of a live thread of ours may be under way when it is we who leave.
@@ -118,10 +116,13 @@ void reclaim_queue(attachment& self, std::uint32_t dead) {
       ++count;  // E4
   }
   q.reclaimed.fetch_add(count, std::memory_order_relaxed);
-  q.returned_seq.fetch_add(1, std::memory_order_release);  // I3: also for what it did not announce
-  q.producers.release_dead(dead);
-  q.consumers.release_dead(dead);
-  wake_queue(self);
+  // I3: also for what it did not announce.
+  q.returned_seq.fetch_add(HAWSER_MUTATE(sweep_not_announced, 1U, 0U), std::memory_order_release);
+  if (HAWSER_MUTATE(dead_locks_stay, true, false)) {
+    q.producers.release_dead(dead);
+    q.consumers.release_dead(dead);
+  }
+  HAWSER_MUTATE(sweep_wakes_nobody, wake_queue(self), void());
 }
 
 namespace {
@@ -216,7 +217,8 @@ void queue_core::nack(const taken_slot& lease) noexcept {
                                       lease.was.position(), lease.was.attempts())
                          .bits,
                      std::memory_order_release);
-  body_->returned_seq.fetch_add(1, std::memory_order_release);  // I3
+  body_->returned_seq.fetch_add(HAWSER_MUTATE(nack_not_announced, 1U, 0U),
+                                std::memory_order_release);  // I3
   body_->nacked.fetch_add(1, std::memory_order_relaxed);
   if (buried) {
     if (body_->dead_items.wanted()) wake(body_->dead_items, bit_dead);
@@ -237,7 +239,7 @@ void queue_core::close() {
   if (!body_->producers.lock(channel_, tag, {})) return;
   body_->closed.store(1, std::memory_order_release);  // E5. Commits.
   body_->producers.unlock();
-  wake_queue(channel_);
+  HAWSER_MUTATE(close_wakes_nobody, wake_queue(channel_), void());
 }
 
 bool queue_core::drained() const noexcept {
@@ -254,7 +256,8 @@ bool queue_core::drained() const noexcept {
         // Junk of a producer that died inside a batch is no message.
         if (was.is_before(body_->tail.load(std::memory_order_acquire))) return false;
         break;
-      default: return false;
+      default:
+        if (HAWSER_MUTATE(closed_while_leased, true, was.kind() != slot_kind::leased)) return false;
     }
   }
   return true;

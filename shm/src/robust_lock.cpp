@@ -1,3 +1,4 @@
+#include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/robust_lock.hpp>
 
 namespace hawser::shm::detail {
@@ -17,7 +18,8 @@ bool robust_lock::lock_slowly(attachment& self, std::uint32_t tag, const deadlin
       cpu_relax();
     }
     std::uint32_t holder = owner.load(std::memory_order_relaxed);
-    if (holder != 0 && holder != tag && self.is_dead(holder) &&
+    if (holder != 0 && holder != tag &&
+        HAWSER_MUTATE(dead_locks_stay, self.is_dead(holder), false) &&
         owner.compare_exchange_strong(holder, tag, std::memory_order_acquire,
                                       std::memory_order_relaxed))
       return true;                                 // stolen

@@ -133,11 +133,11 @@ class queue_core {
   void find_set_aside(std::uint32_t seq);
 
   void notify_items() noexcept {
-    if (HAWSER_MUTATE(3, body_->items.wanted(), false)) [[unlikely]]
+    if (HAWSER_MUTATE(push_wakes_nobody, body_->items.wanted(), false)) [[unlikely]]
       wake(body_->items, bit_items);
   }
   void notify_space() noexcept {
-    if (HAWSER_MUTATE(4, body_->space.wanted(), false)) [[unlikely]]
+    if (HAWSER_MUTATE(ack_wakes_nobody, body_->space.wanted(), false)) [[unlikely]]
       wake(body_->space, bit_space);
   }
   void wake(event_count& event, std::uint32_t bit) noexcept {

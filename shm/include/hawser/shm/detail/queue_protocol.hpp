@@ -24,15 +24,19 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
     auto& state = state_of(here);
     const slot_state was{state.load(std::memory_order_acquire)};  // E3
     const slot_kind kind = was.kind();
-    if (was.is_at(at) && kind != slot_kind::staged) {
+    if (HAWSER_MUTATE(tail_not_repaired, was.is_at(at) && kind != slot_kind::staged, false)) {
       if (!skipped) end = at + 1;  // committed by a producer that died before it moved tail
       continue;
     }
     if (kind == slot_kind::full || (kind == slot_kind::staged && was.is_before(tail))) break;
-    if (kind != slot_kind::free && kind != slot_kind::staged) {
+    if (HAWSER_MUTATE(leased_slot_overwritten, kind != slot_kind::free && kind != slot_kind::staged,
+                      false)) {
       skipped = true;  // a lease from an earlier lap is in the way
       continue;
     }
+    HAWSER_MUTATE(push_commits_before_bytes, void(),
+                  state.store(slot_state::make(slot_kind::full, at).bits));
+    HAWSER_MUTATE(batch_commits_before_bytes, void(), q.tail.store(at + 1));
     write(count, here + payload_offset_);
     // A single message that directly follows tail commits itself; others wait for tail.
     const bool alone = n == 1 && !skipped;
@@ -94,10 +98,15 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
         if (!slot_state{state_of(here).load(std::memory_order_acquire)}.is_at(at)) ++at;
         continue;
       }
-      if (was.kind() == slot_kind::staged && !before_tail(at)) break;
+      if (HAWSER_MUTATE(staged_junk_delivered, was.kind() == slot_kind::staged && !before_tail(at),
+                        false))
+        break;
       if (was.kind() == slot_kind::full || was.kind() == slot_kind::staged) {
+        HAWSER_MUTATE(head_moves_before_lease, void(), q.head.store(at + 1));
         give<Pop>(here, was, tag, visit);
         ++count;
+      } else if (HAWSER_MUTATE(head_not_repaired, false, true)) {
+        break;
       }
       // Any other kind was taken by a consumer that died before it moved head.
       ++at;
@@ -153,7 +162,7 @@ inline void queue_core::ack(const taken_slot& lease) noexcept {
   lease.state->store(slot_state::make(slot_kind::free, lease.was.position()).bits,
                      std::memory_order_release);
   notify_space();
-  if (closed()) [[unlikely]]
+  if (HAWSER_MUTATE(last_ack_wakes_nobody, closed(), false)) [[unlikely]]
     after_close(lease.was.kind() == slot_kind::dead_leased);
 }
 
