@@ -1,6 +1,7 @@
 #include "monitor.hpp"
 #include "segment_file.hpp"
 #include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <boost/interprocess/mapped_region.hpp>
@@ -97,10 +98,11 @@ bool attachment::sweep(std::uint32_t id) {
   if (!try_lock(lock_fd_, gate_byte + id)) return false;
   participant_row& row = layout().rows[id];
   if (const std::uint32_t dead = row.tag.load(std::memory_order_acquire); dead != 0) {
+    HAWSER_MUTATE(sweep_frees_place_first, void(), row.tag.store(0));
     ops_.reclaim(*this, dead);
     row.armed.store(0, std::memory_order_relaxed);
     // Woken before the row is free: if we die in between, the next sweeper wakes them again.
-    ops_.wake(*this);
+    HAWSER_MUTATE(sweep_wakes_nobody, ops_.wake(*this), void());
     row.tag.store(0, std::memory_order_release);  // I3
   }
   unlock(lock_fd_, gate_byte + id);
@@ -114,7 +116,7 @@ void attachment::ring(std::uint32_t bits) noexcept {
     participant_row& row = layout().rows[id];
     if ((row.armed.load(std::memory_order_relaxed) & bits) == 0) continue;
     if ((row.armed.fetch_and(~bits, std::memory_order_acq_rel) & bits) != 0)
-      ring_doorbell(row.doorbell);
+      ring_doorbell(row.doorbell.load(std::memory_order_relaxed));
   }
 }
 
@@ -174,7 +176,7 @@ void attachment::claim() {
     if (row.generation == 0) row.generation = 1;
     row.pid = static_cast<std::uint32_t>(getpid());
     row.pid_namespace = own_pid_namespace();
-    row.doorbell = 0;
+    row.doorbell.store(0, std::memory_order_relaxed);
     row.armed.store(0, std::memory_order_relaxed);
     row.since_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
                    static_cast<std::uint64_t>(now.tv_nsec);
@@ -185,7 +187,7 @@ void attachment::claim() {
     tag_.store(mine, std::memory_order_relaxed);
     // Sleepers look at the new row, so that their monitors watch this process.
     all.header.membership.fetch_add(1, std::memory_order_release);
-    ops_.wake(*this);
+    HAWSER_MUTATE(attach_wakes_nobody, ops_.wake(*this), void());
     return;
   }
   throw make_error(errc::too_many_participants, operation("open"), name_,
@@ -207,8 +209,8 @@ void attachment::leave() noexcept {
       layout().rows[id_of(mine)].tag.store(0, std::memory_order_release);  // I3
       unlock(lock_fd_, gate_byte + id_of(mine));
       struct stat status {};
-      if ((layout().header.flags & flag_keep) == 0 && !anybody_alive(lock_fd_) &&
-          fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
+      if (HAWSER_MUTATE(last_one_leaves_file, (layout().header.flags & flag_keep) == 0, false) &&
+          !anybody_alive(lock_fd_) && fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
         ::unlink((std::string{directory} + "/" + file_).c_str());
     }
   }

@@ -265,7 +265,7 @@ std::uint64_t monitor::add(async_request request) {
                      "no thread or descriptor is left for Hawser's monitor");
   if (!socket_) open_doorbell();
   participant_row& row = request.channel->layout().rows[id_of(request.channel->tag())];
-  row.doorbell = doorbell_;
+  row.doorbell.store(doorbell_, std::memory_order_relaxed);  // published by `armed`
   const std::uint64_t id = next_wait_++;
   waits_.try_emplace(id, wait{std::move(request), false});
   nudge();  // the thread arms it and looks whether it holds already

@@ -38,7 +38,15 @@ struct traffic {
   bool leases;
 };
 
-class QueueThreadTest : public testing::TestWithParam<traffic> {};
+/// Without slices: a lost wake-up is a hang here, not a delay.
+class WithoutSlices {
+ public:
+  WithoutSlices() { shm::detail::set_wait_slices(false); }
+  ~WithoutSlices() { shm::detail::set_wait_slices(true); }
+};
+
+class QueueThreadTest : public testing::TestWithParam<traffic>, WithoutSlices {};
+class QueueThreadLeaseTest : public testing::Test, WithoutSlices {};
 
 TEST_P(QueueThreadTest, EveryMessageArrivesOnceWholeAndInOrderOfItsProducer) {
   const traffic t = GetParam();
@@ -113,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
                     traffic{3, 2, 2, 3000, 1, true}, traffic{64, 3, 3, 5000, 1, false},
                     traffic{64, 2, 3, 5000, 7, true}, traffic{1024, 4, 1, 5000, 16, true}));
 
-TEST(QueueThreadLeaseTest, NackedMessagesAreDeliveredUntilAcked) {
+TEST_F(QueueThreadLeaseTest, NackedMessagesAreDeliveredUntilAcked) {
   shm::queue<int> q{create_only, unique_name(), {.capacity = 8}};
   constexpr int total = 2000;
   std::vector<std::atomic<int>> acks(total);
@@ -138,7 +146,7 @@ TEST(QueueThreadLeaseTest, NackedMessagesAreDeliveredUntilAcked) {
   for (const auto& times : acks) ASSERT_EQ(times, 1);
 }
 
-TEST(QueueThreadLeaseTest, LeasesHeldAcrossLapsDoNotTearOrBlock) {
+TEST_F(QueueThreadLeaseTest, LeasesHeldAcrossLapsDoNotTearOrBlock) {
   shm::queue<stamped> q{create_only, unique_name(), {.capacity = 8}};
   std::thread producer{[&] {
     for (int i = 0; i < 3000; ++i) q.push(make(1, i));

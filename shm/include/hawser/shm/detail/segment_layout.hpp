@@ -71,10 +71,10 @@ struct participant_row {
   std::atomic<std::uint32_t> tag;
   std::uint32_t generation;
   std::uint32_t pid;
-  std::atomic<std::uint32_t> armed;  // event bits this participant's doorbell waits for
-  std::uint64_t pid_namespace;       // inode of /proc/self/ns/pid
-  std::uint64_t doorbell;            // names the process's socket, 0: none
-  std::uint64_t since_ns;            // CLOCK_REALTIME
+  std::atomic<std::uint32_t> armed;     // event bits this participant's doorbell waits for
+  std::uint64_t pid_namespace;          // inode of /proc/self/ns/pid
+  std::atomic<std::uint64_t> doorbell;  // names the process's socket, 0: none
+  std::uint64_t since_ns;               // CLOCK_REALTIME
   std::array<std::byte, 24> reserved;
 };
 static_assert(sizeof(participant_row) == 64);
