@@ -15,24 +15,31 @@
 
 namespace examples {
 
-/// Turns Ctrl-C (SIGINT), SIGTERM and SIGHUP into a call, so that a program can end in order:
-/// one that is simply killed leaves the memory it shared until somebody's next start.
+/// Blocks Ctrl-C (SIGINT), SIGTERM and SIGHUP in this thread and those it starts from now on, so
+/// that they wait for a `stop_signals`. To be called before any thread is started. SIGHUP is left
+/// alone if it is ignored, as under nohup.
 ///
-/// To be made before any other thread, which so inherits that the signals are blocked. SIGHUP is
-/// left alone if it is ignored, as under nohup.
+/// Returns    What it blocked.
+inline sigset_t block_stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  struct sigaction hang_up {};
+  ::sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+/// Turns those signals into a call, so that a program can end in order: one that is simply killed
+/// leaves the memory it shared until somebody's next start.
 class stop_signals {
  public:
   /// `stop` is called once, with the signal's number, by a thread of its own; not from a signal
   /// handler, so it may do anything that does not wait for this object.
   explicit stop_signals(std::function<void(int)> stop) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    struct sigaction hang_up {};
-    ::sigaction(SIGHUP, nullptr, &hang_up);
-    if (hang_up.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    const sigset_t set = block_stop_signals();
     signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     end_ = ::eventfd(0, EFD_CLOEXEC);
     if (signals_ < 0 || end_ < 0)
@@ -70,5 +77,11 @@ class stop_signals {
   std::atomic<int> received_{0};
   std::thread thread_;
 };
+
+/// For the processes that a program starts: Ctrl-C reaches them, too, and their parent ends them.
+inline void leave_stopping_to_the_parent() {
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+}
 
 }  // namespace examples

@@ -36,6 +36,7 @@ struct result {
 };
 
 int produce(std::string tasks_name, std::uint64_t first, std::uint64_t last) {
+  examples::leave_stopping_to_the_parent();
   shm::queue<std::uint64_t> tasks{open_only, tasks_name};
   for (std::uint64_t number = first; number < last; ++number)
     if (tasks.push(number) != shm::push_status::ok) return 1;
@@ -44,6 +45,7 @@ int produce(std::string tasks_name, std::uint64_t first, std::uint64_t last) {
 HAWSER_PROCESS(produce);
 
 int work(std::string tasks_name, std::string results_name) {
+  examples::leave_stopping_to_the_parent();
   shm::queue<std::uint64_t> tasks{open_only, tasks_name};
   shm::queue<result> results{open_only, results_name};
   while (auto task = tasks.lease()) {

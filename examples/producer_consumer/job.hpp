@@ -41,10 +41,11 @@ struct outcome {
 /// What the collector is told.
 struct report {
   enum class kind : std::uint32_t {
-    counted,     ///< the jobs in `outcomes` are done; `path` is the last one's if that failed
-    holding,     ///< the consumer holds the job with `hold`, at `path`, and waits
-    walk_ended,  ///< the producer has queued `jobs` jobs, and these are all
-    walk_failed  ///< the producer cannot go on, for the reason in `path`
+    counted,      ///< the jobs in `outcomes` are done; `path` is the last one's if that failed
+    holding,      ///< the consumer holds the job with `hold`, at `path`, and waits
+    walk_ended,   ///< the producer has queued `jobs` jobs, and these are all
+    walk_failed,  ///< the producer cannot go on, for the reason in `path`
+    round_over    ///< producer and consumers have ended: no report is under way behind this one
   };
 
   kind what = kind::counted;

@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include "quoted.hpp"
+#include "one_line.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -72,7 +72,7 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
     if (exists(path)) continue;
     const int error = errno;
     missing = true;
-    std::cerr << "producer_consumer: cannot count \"" << quoted(path)
+    std::cerr << "producer_consumer: cannot count \"" << one_line(path)
               << "\": " << std::strerror(error) << "; nothing was started\n";
   }
   if (missing) return std::nullopt;

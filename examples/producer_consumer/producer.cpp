@@ -1,13 +1,13 @@
 #include "producer.hpp"
 
+#include "../stop_signals.hpp"
 #include "job.hpp"
-#include "quoted.hpp"
+#include "one_line.hpp"
 #include "walk.hpp"
 #include <hawser/actors/process.hpp>
 #include <hawser/shm/queue.hpp>
 
 #include <cerrno>
-#include <csignal>
 #include <optional>
 #include <span>
 
@@ -91,7 +91,7 @@ class job_writer : public walk_visitor {
 
 int producer(std::string jobs_name, std::string reports_name, std::vector<std::string> paths,
              std::uint64_t resume_jobs, std::uint64_t resume_chain, bool mark_one) {
-  ignore_keyboard();
+  examples::leave_stopping_to_the_parent();
   hawser::shm::queue<job> jobs{hawser::open_only, jobs_name};
   hawser::shm::queue<report> reports{hawser::open_only, reports_name};
   job_writer writer{jobs, {resume_jobs, resume_chain}, mark_one};

@@ -1,4 +1,4 @@
-#include "quoted.hpp"
+#include "one_line.hpp"
 
 namespace producer_consumer {
 
@@ -20,7 +20,7 @@ bool has_control(std::string_view text) {
 
 }  // namespace
 
-std::string quoted(std::string_view path) {
+std::string one_line(std::string_view path) {
   if (!path.empty() && !has_control(path)) return std::string{path};
   std::string text = "$'";
   for (std::size_t i = 0; i < path.size(); ++i) {

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "ledger.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/behavior.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace producer_consumer {
+
+struct collector_state {
+  ledger book;
+  std::optional<std::uint64_t> jobs;  ///< all that there are, once the walk has ended
+  bool told_taken_again = false;
+  std::chrono::steady_clock::time_point told_at;
+
+  static inline const char* name = "collector";
+};
+
+/// The actor that adds up what consumers report, and tells `supervisor` what messages.hpp says.
+caf::behavior collector(caf::stateful_actor<collector_state>* self, const caf::actor& supervisor);
+
+}  // namespace producer_consumer
