@@ -206,6 +206,10 @@ queue_core::queue_core(const queue_request& request)
   payload_bytes_ = g.payload_bytes;
   attempts_max_ = g.attempts_max;
   first_ = channel_.body() + sizeof(queue_layout);
+  // Far enough that the other side is not touched, for most of a look's validity.
+  outlook_ = slots_ < 64 ? 0 : std::min<std::uint64_t>(slots_ / 4, 256);
+  // More than two lines of a message are fetched as they are copied.
+  prefetch_last_ = std::min<std::size_t>(slot_bytes_, 128) - 1;
 }
 
 void queue_core::nack(const taken_slot& lease) noexcept {

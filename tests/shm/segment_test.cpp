@@ -317,7 +317,15 @@ TEST(SegmentTest, DescriptorLimitIsAClearErrorAndLeavesNothing) {
 TEST(SegmentTest, FullDevShmIsAnErrorAtCreation) {
   constexpr int cannot_mount = 77;
   child small{[&](const child::report&) {
-    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return cannot_mount;
+    const uid_t user = geteuid();
+    const gid_t group = getegid();
+    if (unshare(CLONE_NEWNS) != 0) {
+      if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return cannot_mount;
+      // Without a mapping it could not own files.
+      std::ofstream{"/proc/self/setgroups"} << "deny";
+      std::ofstream{"/proc/self/uid_map"} << user << ' ' << user << " 1";
+      std::ofstream{"/proc/self/gid_map"} << group << ' ' << group << " 1";
+    }
     if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m") != 0)
       return cannot_mount;

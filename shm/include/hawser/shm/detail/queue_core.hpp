@@ -5,6 +5,7 @@
 #include <hawser/shm/async_wait.hpp>
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/mutant.hpp>
+#include <hawser/shm/detail/prefetch.hpp>
 #include <hawser/shm/detail/queue_layout.hpp>
 #include <hawser/shm/status.hpp>
 
@@ -118,6 +119,28 @@ class queue_core {
     return (slots_ & (slots_ - 1)) == 0 ? position & (slots_ - 1) : position % slots_;
   }
   std::byte* slot(std::size_t index) const noexcept { return first_ + index * slot_bytes_; }
+
+  /// What one side knows of how far the other one is.
+  struct outlook {
+    std::uint64_t looked_at = 0;  // a position
+    bool clear = false;           // the slots up to looked_at + outlook_ are ready for this side
+  };
+  /// Gets the lines of a slot that this side will need soon. They come from the other side's
+  /// cache, and each locked instruction on the way waits for the stores to them: this takes
+  /// that wait (a cross-core miss for every message) off the path. Only where the other side
+  /// is far away; elsewhere it would take away lines that are in use there.
+  template <class Ready>
+  void prefetch(outlook& ahead, std::uint64_t at, Ready ready) noexcept {
+    if (at - ahead.looked_at >= outlook_ / 2) [[unlikely]] {
+      const std::uint64_t there = at + outlook_;
+      ahead = {at, outlook_ != 0 && ready(there, slot_state{state_of(slot(index_of(there)))
+                                                                .load(std::memory_order_relaxed)})};
+    }
+    if (!ahead.clear) return;
+    const std::byte* const next = slot(index_of(at + prefetch_distance));
+    prefetch_to_write(next);
+    prefetch_to_write(next + prefetch_last_);
+  }
   static std::atomic<std::uint64_t>& state_of(std::byte* slot) noexcept {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(slot);
   }
@@ -151,6 +174,7 @@ class queue_core {
   bool spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept;
   bool sleep(event_count& event, std::uint32_t key, const deadline& until);
 
+  static constexpr std::uint64_t prefetch_distance = 8;
   static constexpr std::uint32_t bit_items = 1, bit_space = 2, bit_dead = 4;
   friend void reclaim_queue(attachment&, std::uint32_t);
   friend void wake_queue(attachment&);
@@ -163,7 +187,12 @@ class queue_core {
   std::size_t slots_, slot_bytes_, payload_offset_, payload_bytes_;
   unsigned attempts_max_;
   std::byte* first_;
+  std::uint64_t outlook_;      // messages to look ahead; 0: too small a queue
+  std::size_t prefetch_last_;  // of a slot: the last byte worth fetching early
+  // Of this process, under the producers' lock.
+  alignas(64) outlook space_ahead_;
   // Of this process, under the consumers' lock.
+  alignas(64) outlook items_ahead_;
   std::uint64_t tail_seen_ = 0;
   std::uint32_t searched_seq_ = 0;
   bool searched_ = false;

@@ -22,6 +22,8 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
   for (std::size_t looked = 0; count < n && looked < slots_; ++looked, ++at) {
     std::byte* const here = slot(index_of(at));
     auto& state = state_of(here);
+    prefetch(space_ahead_, at,
+             [](std::uint64_t, slot_state there) { return there.kind() == slot_kind::free; });
     const slot_state was{state.load(std::memory_order_acquire)};  // E3
     const slot_kind kind = was.kind();
     if (HAWSER_MUTATE(tail_not_repaired, was.is_at(at) && kind != slot_kind::staged, false)) {
@@ -91,6 +93,8 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
     std::uint64_t at = head;
     while (count < n && !dead_view_) {
       std::byte* const here = slot(index_of(at));
+      prefetch(items_ahead_, at,
+               [](std::uint64_t position, slot_state there) { return there.is_at(position); });
       const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E1
       if (!was.is_at(at)) {
         if (!before_tail(at)) break;
