@@ -1,0 +1,26 @@
+/// Who am I, and who started me?
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace hawser::actors::this_process {
+
+/// The name it was started with; for a process not started by `process::spawn`, the program's.
+/// Threads    Any, once `run_as_child` has been called.
+const std::string& name() noexcept;
+
+/// Whether `process::spawn` started this process.
+bool is_child() noexcept;
+
+pid_t pid() noexcept;
+
+/// The process that started this one. A detached process whose parent is gone has another one
+/// (as a rule 1).
+pid_t parent_pid() noexcept;
+
+/// The kernel's id of the calling thread; in the main thread it equals `pid()`.
+pid_t thread_id() noexcept;
+
+}  // namespace hawser::actors::this_process

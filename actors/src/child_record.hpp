@@ -1,0 +1,43 @@
+/// What the parent knows about one child.
+#pragma once
+
+#include "descriptor.hpp"
+#include <hawser/actors/exit_status.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace hawser::actors::detail {
+
+struct child_record {
+  // Set before anybody else sees the record.
+  pid_t owner = 0;  // the process whose child it is: a fork of it has copies of our objects
+  pid_t pid = 0;
+  std::string name;
+  bool detached = false;
+  std::chrono::milliseconds stop_timeout{};
+
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;
+  descriptor pidfd;  // both end with the child, so that descriptors are bounded by the living
+  descriptor channel;
+  bool ready = false;
+  std::optional<std::string> refusal;
+  std::optional<escaped_exception> exception;
+  std::optional<int> told_code;
+  std::optional<exit_status> status;
+  std::vector<std::function<void(const exit_status&)>> callbacks;
+
+  bool is_decided() const { return ready || refusal || status; }
+  /// False: it has ended. The caller holds no lock.
+  bool signal(int number) const;
+};
+
+}  // namespace hawser::actors::detail

@@ -1,0 +1,125 @@
+#include "child_record.hpp"
+#include "process_keeper.hpp"
+#include "program.hpp"
+#include <hawser/actors/process.hpp>
+
+#include <caf/send.hpp>
+
+#include <csignal>
+
+#include <unistd.h>
+
+namespace hawser::actors {
+
+process::process(std::shared_ptr<detail::child_record> record) noexcept
+    : record_(std::move(record)) {}
+
+process& process::operator=(process&& other) noexcept {
+  if (this != &other) {
+    end();
+    record_ = std::move(other.record_);
+  }
+  return *this;
+}
+
+process::~process() { end(); }
+
+void process::end() noexcept {
+  const auto mine = std::move(record_);
+  if (mine == nullptr || mine->owner != getpid() || mine->detached) return;
+  const auto ended = [&] { return mine->status.has_value(); };
+  if (!mine->signal(SIGTERM)) return;
+  // On the keeper's thread nobody would tell us that it has ended.
+  if (!detail::process_keeper::is_this_thread()) {
+    std::unique_lock hold{mine->mutex};
+    if (mine->changed.wait_for(hold, mine->stop_timeout, ended)) return;
+  }
+  mine->signal(SIGKILL);
+  if (detail::process_keeper::is_this_thread()) return;
+  std::unique_lock hold{mine->mutex};
+  mine->changed.wait(hold, ended);
+}
+
+process process::start(const process_options& options, const detail::entry& entry,
+                       const detail::byte_buffer& arguments) {
+  detail::order content{getpid(), options.detached,
+                        options.name.empty() ? entry.name : options.name, entry.name, arguments};
+  if (content.name.size() > 255 || content.name.find('\0') != std::string::npos)
+    throw make_error(errc::bad_argument, "start process", entry.name,
+                     "its name has more than 255 characters, or a zero in it");
+  if (!detail::the_program().asked)
+    throw make_error(errc::not_supported, "start process", content.name,
+                     "this program's main() does not begin with \"if (auto status = "
+                     "hawser::actors::run_as_child(argc, argv)) return *status;\"; add that line");
+  return process{detail::process_keeper::instance().start(content, options.start_timeout,
+                                                          options.stop_timeout)};
+}
+
+const detail::child_record& process::record(const char* operation) const {
+  if (record_ == nullptr)
+    throw make_error(errc::not_supported, operation, "",
+                     "there is no process here; it was moved away or detached");
+  if (record_->owner != getpid())
+    throw make_error(errc::not_supported, operation, record_->name,
+                     "it is a child of another process; only that one can ask");
+  return *record_;
+}
+
+const std::string& process::name() const { return record("name").name; }
+pid_t process::pid() const { return record("identify").pid; }
+pid_t process::parent_pid() const { return record("identify").owner; }
+bool process::running() const { return !status(); }
+
+std::optional<exit_status> process::status() const {
+  const detail::child_record& child = record("ask for");
+  const std::scoped_lock hold{child.mutex};
+  return child.status;
+}
+
+exit_status process::join() const { return *join_until(clock::time_point::max()); }
+
+std::optional<exit_status> process::join_for(std::chrono::nanoseconds timeout) const {
+  const auto now = clock::now();
+  const bool forever = timeout > clock::time_point::max() - now;
+  return join_until(forever ? clock::time_point::max() : now + timeout);
+}
+
+std::optional<exit_status> process::join_until(clock::time_point deadline) const {
+  const detail::child_record& child = record("join");
+  std::unique_lock hold{child.mutex};
+  const auto ended = [&] { return child.status.has_value(); };
+  if (!ended() && detail::process_keeper::is_this_thread())
+    throw make_error(errc::not_supported, "join", child.name,
+                     "an exit callback cannot wait for another process; use on_exit there");
+  if (deadline == clock::time_point::max()) child.changed.wait(hold, ended);
+  else child.changed.wait_until(hold, deadline, ended);
+  return child.status;
+}
+
+bool process::signal(int number) const { return record("signal").signal(number); }
+bool process::terminate() const { return signal(SIGTERM); }
+bool process::kill() const { return signal(SIGKILL); }
+
+void process::on_exit(exit_callback callback) const {
+  record("watch");
+  detail::child_record& child = *record_;
+  std::unique_lock hold{child.mutex};
+  if (!child.status) {
+    child.callbacks.push_back(std::move(callback));
+    return;
+  }
+  const exit_status status = *child.status;
+  hold.unlock();
+  try {
+    callback(status);
+  } catch (...) {  // as on the keeper's thread
+  }
+}
+
+void process::on_exit(const caf::actor& listener) const {
+  on_exit([listener, pid = pid(), name = name()](const exit_status& status) {
+    caf::anon_send(listener, process_down{pid, name, status});
+  });
+}
+
+}  // namespace hawser::actors
