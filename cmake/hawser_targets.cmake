@@ -96,7 +96,7 @@ function(hawser_test name)
   endif()
   # gtest_discover_tests mangles lists in properties, so they are set on its list of tests instead.
   gtest_discover_tests(${name} TEST_LIST ${name}_tests
-    TEST_PREFIX "${HAWSER_TEST_PREFIX}" DISCOVERY_TIMEOUT 60)
+    ${HAWSER_TEST_PREFIX} DISCOVERY_TIMEOUT 60)
   set(properties "${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake")
   file(CONFIGURE OUTPUT "${properties}" @ONLY CONTENT [[
 foreach(test IN LISTS @name@_tests)
@@ -111,10 +111,10 @@ endfunction()
 set(HAWSER_TEST_ENVIRONMENT "")
 set(HAWSER_TEST_PREFIX "")
 if(HAWSER_SANITIZE MATCHES "undefined")
-  set(HAWSER_TEST_PREFIX "asan/")
+  set(HAWSER_TEST_PREFIX TEST_PREFIX asan/)
   set(HAWSER_TEST_ENVIRONMENT
     "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/ubsan.supp")
 elseif(HAWSER_SANITIZE MATCHES "thread")
-  set(HAWSER_TEST_PREFIX "tsan/")
+  set(HAWSER_TEST_PREFIX TEST_PREFIX tsan/)
   set(HAWSER_TEST_ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
 endif()
