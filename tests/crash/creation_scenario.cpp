@@ -47,7 +47,7 @@ void creation_scenario::operate() {
   }
 }
 
-verdict creation_scenario::check(killpoint::sleeper_news&) {
+verdict creation_scenario::check(killpoint::sleeper_news&, bool) {
   verdict found;
   const auto timed = [&](auto operation) {
     const auto start = clock::now();

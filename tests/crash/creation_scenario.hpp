@@ -31,7 +31,7 @@ class creation_scenario final : public killpoint::scenario {
   void occupy(int object) override;
   void enter(int object) override;
   void operate() override;
-  killpoint::verdict check(killpoint::sleeper_news&) override;
+  killpoint::verdict check(killpoint::sleeper_news&, bool complete) override;
   std::string leftovers() override;
 
  private:

@@ -40,6 +40,7 @@ void queue_scenario<T>::arrange(int object) {
   }
   ++points_;
   released_ = false;
+
   const auto push = [&](std::uint64_t id) {
     if (queue_->try_push(maker::make(id)) != push_status::ok)
       throw std::runtime_error("cannot push while arranging");
@@ -196,14 +197,14 @@ auto queue_scenario<T>::timed(evidence& e, Operation operation) {
 }
 
 template <class T>
-void queue_scenario<T>::await_sweep(evidence& e) {
+void queue_scenario<T>::await_sweep(evidence& e, bool complete) {
   const auto start = clock::now();
   timed(e, [&] {
     while (raw_->participants() != expected_participants()) {
       const auto waited = clock::now() - start;
       // A victim that died between taking its place and saying so is nobody's business until
       // the next one looks: here, one that attaches. Nothing is in its hands yet.
-      if (case_.what == operation::attach && waited > 30ms) queue{open_only, name_};
+      if (case_.what == operation::attach && !complete && waited > 20ms) queue{open_only, name_};
       if (waited > hang_limit) throw failed{"the victim was not swept"};
       std::this_thread::yield();
     }
@@ -215,8 +216,7 @@ template <class T>
 bool queue_scenario<T>::sleeper_should_wake() {
   switch (case_.other) {
     case sleeping::undertaker: return true;
-    case sleeping::pusher:
-      return queue_->closed() || queue_->size() + (in_the_way_ ? 1 : 0) < case_capacity;
+    case sleeping::pusher: return queue_->closed() || raw_->occupied() < case_capacity;
     default: return queue_->size() != 0 || queue_->drained();
   }
 }
@@ -280,11 +280,17 @@ void queue_scenario<T>::read_letters(evidence& e) {
 }
 
 template <class T>
-verdict queue_scenario<T>::check(killpoint::sleeper_news& sleeper) {
+std::string queue_scenario<T>::listen(killpoint::sleeper_news& sleeper) {
+  if (!sleeper_should_wake() || sleeper.wait(hang_limit)) return {};
+  return "the sleeper was not woken by the operation";
+}
+
+template <class T>
+verdict queue_scenario<T>::check(killpoint::sleeper_news& sleeper, bool complete) {
   evidence e;
   try {
     if (has_sleeper()) {
-      await_sweep(e);
+      await_sweep(e, complete);
       hear_sleeper(e, sleeper);
     } else {
       const auto status = timed(e, [&] { return queue_->try_push(maker::make(of_survivor)); });

@@ -53,7 +53,8 @@ class queue_scenario final : public killpoint::scenario {
   void operate() override;
   std::string doze(int object) override;
   void release() override;
-  killpoint::verdict check(killpoint::sleeper_news& sleeper) override;
+  std::string listen(killpoint::sleeper_news& sleeper) override;
+  killpoint::verdict check(killpoint::sleeper_news& sleeper, bool complete) override;
   void finish() override;
   std::string leftovers() override;
 
@@ -79,7 +80,7 @@ class queue_scenario final : public killpoint::scenario {
 
   template <class Operation>
   auto timed(evidence& e, Operation operation);
-  void await_sweep(evidence& e);
+  void await_sweep(evidence& e, bool complete);
   void hear_sleeper(evidence& e, killpoint::sleeper_news& sleeper);
   bool sleeper_should_wake();
   void drain(evidence& e);
@@ -100,6 +101,7 @@ class queue_scenario final : public killpoint::scenario {
   std::optional<lease> in_the_way_;
   bool released_ = false;
   int points_ = 0;
+
   // Victim and occupant.
   std::optional<queue> own_;
   std::optional<lease> own_lease_;

@@ -53,6 +53,13 @@ std::uint32_t raw_segment::own_tag() const {
   return 0;
 }
 
+std::size_t raw_segment::occupied() const {
+  std::size_t count = 0;
+  for (std::uint64_t i = 0; i < queue().slots; ++i)
+    count += shm::detail::slot_state{slot_state(i).load()}.kind() != shm::detail::slot_kind::free;
+  return count;
+}
+
 std::byte* raw_segment::slot(std::uint64_t position) const {
   return base_ + shm::detail::body_offset + sizeof(shm::detail::queue_layout) +
          position % queue().slots * queue().slot_bytes;

@@ -29,6 +29,8 @@ class raw_segment {
 
   /// Rows that are taken: by the living, and by the dead that were not swept yet.
   [[nodiscard]] std::size_t participants() const;
+  /// Slots that are not free.
+  [[nodiscard]] std::size_t occupied() const;
   /// The tag of this process, 0 if it is none.
   [[nodiscard]] std::uint32_t own_tag() const;
 

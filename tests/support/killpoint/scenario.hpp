@@ -45,7 +45,7 @@ class sleeper_news {
 /// before means: a new object, the old one is no more.
 ///
 /// The order at every point: arrange, occupy, enter, doze (sleeps), kill of the occupant,
-/// operate (stepped and killed), check.
+/// operate (stepped and killed; at one point more not killed before listen), check.
 class scenario {
  public:
   scenario() = default;
@@ -78,8 +78,12 @@ class scenario {
   virtual std::string doze(int /*object*/) { return {}; }
   /// Survivor: wakes the victim that blocks in `operate`.
   virtual void release() {}
+  /// Survivor, while the victim lives and its operation is complete: what is wrong, in words.
+  /// Who sleeps was to be woken by the operation itself, not by the victim's death.
+  virtual std::string listen(sleeper_news& /*sleeper*/) { return {}; }
   /// Survivor: judges what the kill left, and leaves the object ready for `arrange`.
-  virtual verdict check(sleeper_news& sleeper) = 0;
+  /// `complete`: the operation had returned.
+  virtual verdict check(sleeper_news& sleeper, bool complete) = 0;
   /// Survivor: gives up everything.
   virtual void finish() {}
   /// Tracer, when all processes are gone: what was left behind, in words.

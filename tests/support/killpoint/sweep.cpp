@@ -30,6 +30,7 @@ std::string place_of(std::uint64_t address) {
 
 std::string sweep::target::to_text() const {
   if (inside_sleep) return "inside its sleep";
+  if (spared) return "when it had been complete for a while";
   if (instructions != UINT64_MAX) return "at instruction " + std::to_string(instructions);
   if (effects != UINT64_MAX) return "after effect " + std::to_string(effects);
   return "when it was complete";
@@ -42,8 +43,12 @@ void sweep::build_world() {
   // servant's handler is copied into the child's frame only: the news live there, too.
   world_->survivor.emplace(
       [this, news = sleeper_news{news_in}](const std::string& request) mutable -> std::string {
-        if (request == "check") {
-          const verdict found = subject_.check(news);
+        if (request == "listen") {
+          const std::string wrong = subject_.listen(news);
+          return wrong.empty() ? "ok" : wrong;
+        }
+        if (request.starts_with("check")) {
+          const verdict found = subject_.check(news, request == "check complete");
           news.forget();
           return found.to_text();
         }
@@ -80,6 +85,7 @@ void sweep::sweep_points(sweep_report& report) {
   report.effects = whole.effects;
   report.every_instruction = whole.instructions <= options_.every_instruction_max;
   if (whole.slept && !enough()) try_point({.inside_sleep = true}, report);
+  if (subject_.has_sleeper() && !enough()) try_point({.spared = true}, report);
 
   if (report.every_instruction) {
     // The number of instructions varies a little with what the others do meanwhile.
@@ -168,11 +174,16 @@ sweep::passage sweep::kill_at(const target& where, verdict& found) {
       }
       occupant.reset();
       state = operate_until(where, victim);
+      if (where.spared && state.complete) {
+        const auto heard = world_->survivor->ask("listen", options_.check_limit);
+        if (heard != "ok") return heard.value_or("a survivor hangs beside the complete victim");
+      }
       victim.kill();
     }
     if (!state.failure.empty()) return state.failure;
 
-    const auto judged = world_->survivor->ask("check", options_.check_limit);
+    const auto judged =
+        world_->survivor->ask(state.complete ? "check complete" : "check", options_.check_limit);
     if (!judged) return "a survivor hangs";
     found = verdict::from_text(*judged);
     if (!found.failure.empty()) return found.failure;

@@ -50,6 +50,7 @@ class sweep {
     std::uint64_t instructions = UINT64_MAX;
     std::uint64_t effects = UINT64_MAX;
     bool inside_sleep = false;  // in the first system call that sleeps
+    bool spared = false;        // only after the survivor has listened
     [[nodiscard]] std::string to_text() const;
   };
   /// How far it came.
