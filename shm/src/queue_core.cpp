@@ -291,10 +291,15 @@ std::size_t queue_core::size() const noexcept {
   return count;
 }
 
-void queue_core::find_set_aside(std::uint32_t seq) {
+void queue_core::find_set_aside(std::uint32_t seq, std::uint32_t tag) {
   const slot_kind wanted = dead_view_ ? slot_kind::dead : slot_kind::returned;
-  set_aside_.clear();
-  searched_ = false;
+  if (searcher_ == tag) {
+    set_aside_.clear();
+  } else {
+    // In a fork: another thread of the parent may have been inside the old one.
+    new (&set_aside_) std::vector<returned_slot>;
+    searcher_ = 0;
+  }
   for (std::size_t i = 0; i < slots_; ++i) {
     const slot_state was{state_of(slot(i)).load(std::memory_order_acquire)};  // E4
     if (was.kind() == wanted) set_aside_.push_back({was.position(), i});
@@ -305,7 +310,7 @@ void queue_core::find_set_aside(std::uint32_t seq) {
     return ((tail - a.position) & slot_state::position_mask) <
            ((tail - b.position) & slot_state::position_mask);
   });
-  searched_ = true;
+  searcher_ = tag;
   searched_seq_ = seq;
 }
 
@@ -362,8 +367,13 @@ bool queue_core::holds_leases() const noexcept {
 }
 
 void leave_queue(std::unique_ptr<queue_core> core) noexcept {
-  static std::mutex mutex;
-  static std::vector<std::unique_ptr<queue_core>> waiting;
+  // Leaked, since queues with static storage may end after any static object of ours; emptied
+  // when the program ends.
+  static auto& mutex = *new std::mutex;
+  static auto& waiting = *new std::vector<std::unique_ptr<queue_core>>;
+  static const struct at_exit {
+    ~at_exit() { waiting.clear(); }
+  } last;
   const std::scoped_lock hold{mutex};
   std::erase_if(waiting, [](const auto& earlier) { return !earlier->holds_leases(); });
   if (!core->holds_leases()) return;

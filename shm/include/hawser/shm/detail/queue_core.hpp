@@ -153,7 +153,7 @@ class queue_core {
   void give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit);
   template <bool Pop, class Visit>
   std::size_t take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit);
-  void find_set_aside(std::uint32_t seq);
+  void find_set_aside(std::uint32_t seq, std::uint32_t tag);
 
   void notify_items() noexcept {
     if (HAWSER_MUTATE(push_wakes_nobody, body_->items.wanted(), false)) [[unlikely]]
@@ -195,7 +195,7 @@ class queue_core {
   alignas(64) outlook items_ahead_;
   std::uint64_t tail_seen_ = 0;
   std::uint32_t searched_seq_ = 0;
-  bool searched_ = false;
+  std::uint32_t searcher_ = 0;            // the tag that searched; another one after a fork
   std::vector<returned_slot> set_aside_;  // newest first
   // How long to spin before sleeping, learnt.
   std::atomic<std::uint32_t> spin_items_{256}, spin_space_{256};

@@ -138,7 +138,7 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
 template <bool Pop, class Visit>
 std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit) {
   const std::uint32_t seq = body_->returned_seq.load(std::memory_order_acquire);
-  if (!searched_ || searched_seq_ != seq) find_set_aside(seq);
+  if (searcher_ != tag || searched_seq_ != seq) find_set_aside(seq, tag);
   const slot_kind wanted = dead_view_ ? slot_kind::dead : slot_kind::returned;
   std::size_t count = 0;
   while (count < n && !set_aside_.empty()) {
