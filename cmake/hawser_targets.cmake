@@ -1,12 +1,5 @@
 # The few functions every CMakeLists.txt of Hawser is written with.
 
-# Adds a part of the tree, if it is there.
-function(hawser_add_part directory)
-  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${directory}/CMakeLists.txt")
-    add_subdirectory(${directory})
-  endif()
-endfunction()
-
 # hawser_layer(NAME LIBS...): the static library hawser::NAME from include/ and src/ beside the
 # caller. Sources are globbed, so that a new file needs no edit here; CONFIGURE_DEPENDS re-globs
 # on every build.
@@ -14,10 +7,6 @@ function(hawser_layer name)
   set(target hawser_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/*.hpp")
-  if(NOT sources)
-    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
-    set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
-  endif()
   add_library(${target} STATIC ${sources})
   add_library(hawser::${name} ALIAS ${target})
   target_sources(${target} PUBLIC FILE_SET HEADERS
