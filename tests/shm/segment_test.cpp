@@ -383,6 +383,56 @@ TEST(SegmentTest, CreatorsAndLeaversRaceWithoutError) {
   EXPECT_FALSE(exists_in_shm(name));
 }
 
+/// A process that holds the gate of a segment, as if it were attaching slowly.
+class gate_holder {
+ public:
+  explicit gate_holder(const std::string& name)
+      : child_([&](const child::report& ready) {
+          const int fd = open(path_of(name).c_str(), O_RDWR);
+          struct flock lock {};
+          lock.l_type = F_WRLCK;
+          lock.l_start = shm::detail::gate_byte;
+          lock.l_len = 1;
+          if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) != 0) return 1;
+          ready();
+          pause();
+          return 0;
+        }) {
+    EXPECT_TRUE(child_.await_report());
+  }
+  void kill() { child_.kill_and_join(); }
+
+ private:
+  child child_;
+};
+
+TEST(SegmentTest, SlowNeighbourIsWaitedForAndADeadOneIsNot) {
+  const std::string name = unique_name();
+  shm::queue<int> q{create_only, name};
+  q.push(1);
+  gate_holder slow{name};
+  child opener{[&](const child::report& ready) {
+    ready();
+    return shm::queue<int>{open_only, name}.pop() == 1 ? 0 : 1;
+  }};
+  ASSERT_TRUE(opener.await_report());
+  ASSERT_TRUE(opener.await_state('S'));
+  EXPECT_EQ(q.size(), 1U);  // it has not come in
+  slow.kill();
+  EXPECT_EQ(opener.join(), 0);
+}
+
+TEST(SegmentSlowTest, StoppedNeighbourInTheGateIsAnErrorAndLeavingStillEnds) {
+  const std::string name = unique_name();
+  auto q = std::make_unique<shm::queue<int>>(create_only, name, shm::queue_options{.keep = true});
+  gate_holder stopped{name};
+  EXPECT_ERROR(errc::busy, "stopped", shm::queue<int>(open_only, name));
+  q.reset();  // gives up on the gate, too, and is swept by whoever comes next
+  stopped.kill();
+  EXPECT_NO_THROW(shm::queue<int>(open_only, name));
+  EXPECT_TRUE(shm::remove(name));
+}
+
 TEST(SegmentTest, OpeningAndLeavingLeaksNoDescriptor) {
   const std::string name = unique_name();
   const int before = test::open_descriptors();
