@@ -146,7 +146,9 @@ class queue_core {
   }
   bool before_tail(std::uint64_t position) noexcept {
     if (position < tail_seen_) return true;
-    tail_seen_ = body_->tail.load(std::memory_order_acquire);  // E2
+    const std::uint64_t tail = body_->tail.load(std::memory_order_acquire);  // E2
+    if (tail > position + 2 * slots_) return false;  // I5: damaged; not a loop without end
+    tail_seen_ = tail;
     return position < tail_seen_;
   }
   template <bool Pop, class Visit>

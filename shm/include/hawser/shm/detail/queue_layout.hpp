@@ -53,6 +53,8 @@
 ///       Messages are searched for while returned_seq != returned_done.
 ///   I4  Nothing needs a repair step: every operation starts from a state in which the last
 ///       one may have died anywhere. So a stolen lock is just a lock.
+///   I5  tail <= head + 2 * slots. A message that nobody took stops producers at its slot, so the
+///       untaken ones lie within one lap; the first of them lies at most one lap behind head.
 ///
 ///   E1  state.store(full, release)  -> state.load(acquire) in lease/pop:  the message's bytes
 ///   E2  tail.store(release)         -> tail.load(acquire) in lease/pop:   staged messages' bytes
