@@ -83,6 +83,7 @@ void sweep::sweep_points(sweep_report& report) {
   const passage whole = try_point({}, report);
   report.instructions = whole.instructions;
   report.effects = whole.effects;
+  if (!whole.slept) milestones_ = whole.milestones;
   report.every_instruction = whole.instructions <= options_.every_instruction_max;
   if (whole.slept && !enough()) try_point({.inside_sleep = true}, report);
   if (subject_.has_sleeper() && !enough()) try_point({.spared = true}, report);
@@ -195,8 +196,28 @@ sweep::passage sweep::kill_at(const target& where, verdict& found) {
   return state;
 }
 
+bool sweep::approach(const target& where, traced_child& victim, passage& state) const {
+  if (where.measures() || where.inside_sleep || where.spared) return true;
+  std::size_t calls = 0;
+  while (calls < milestones_.size() && milestones_[calls].instructions <= where.instructions &&
+         milestones_[calls].effects <= where.effects)
+    ++calls;
+  if (calls == 0) return true;
+  state.instructions = milestones_[calls - 1].instructions;
+  state.effects = milestones_[calls - 1].effects;
+  switch (victim.run_past_system_calls(calls)) {
+    case progress::stepped: return true;
+    case progress::marked: state.complete = true; return false;
+    case progress::blocked: state.failure = "the operation sleeps"; return false;
+    case progress::ended: state.failure = "the victim ended by itself"; return false;
+  }
+  return false;
+}
+
 sweep::passage sweep::operate_until(const target& where, traced_child& victim) {
   passage state;
+  if (!approach(where, victim, state)) return state;
+  const bool counts_effects = where.measures() || where.effects != UINT64_MAX;
   shared_effects effects(victim);
   while (state.instructions < where.instructions && state.effects < where.effects) {
     state.address = victim.address();
@@ -228,7 +249,9 @@ sweep::passage sweep::operate_until(const target& where, traced_child& victim) {
       return state;
     }
     ++state.instructions;
-    if (effects.after_step(was_call)) ++state.effects;
+    if (counts_effects && effects.after_step(was_call)) ++state.effects;
+    if (where.measures() && was_call)
+      state.milestones.push_back({state.instructions, state.effects});
   }
   state.address = victim.address();
   return state;

@@ -18,7 +18,7 @@ struct sweep_options {
   /// An operation of at most so many instructions is killed at every one of them. A longer one
   /// is killed around every effect (see shared_effects.hpp) and at `samples` instructions taken
   /// at random.
-  std::uint64_t every_instruction_max = 3000;
+  std::uint64_t every_instruction_max = 5000;
   std::uint64_t samples = 40;
   /// A survivor that judges for longer hangs. It makes several waits of up to `hang_limit`.
   std::chrono::milliseconds check_limit = 4 * hang_limit;
@@ -51,15 +51,24 @@ class sweep {
     std::uint64_t effects = UINT64_MAX;
     bool inside_sleep = false;  // in the first system call that sleeps
     bool spared = false;        // only after the survivor has listened
+    /// Whether it is let run to its end, to see how long that is.
+    [[nodiscard]] bool measures() const {
+      return instructions == UINT64_MAX && effects == UINT64_MAX && !inside_sleep && !spared;
+    }
     [[nodiscard]] std::string to_text() const;
+  };
+  /// The state just after a system call.
+  struct milestone {
+    std::uint64_t instructions, effects;
   };
   /// How far it came.
   struct passage {
     std::uint64_t instructions = 0, effects = 0;
     bool complete = false;
     bool slept = false;
-    std::uint64_t address = 0;  // of the instruction it did not execute
-    std::string failure;        // of the passage itself
+    std::uint64_t address = 0;          // of the instruction it did not execute
+    std::string failure;                // of the passage itself
+    std::vector<milestone> milestones;  // of a victim that was let run to its end
   };
   /// The processes around the victim.
   struct world {
@@ -71,6 +80,8 @@ class sweep {
   passage try_point(const target& where, sweep_report& report);
   passage kill_at(const target& where, verdict& found);
   passage operate_until(const target& where, traced_child& victim);
+  /// Brings the victim near `where` at full speed. False: it has come to the end already.
+  bool approach(const target& where, traced_child& victim, passage& state) const;
   void set_up(passage& state);
   void build_world();
   void tear_down(sweep_report& report);
@@ -79,6 +90,7 @@ class sweep {
   sweep_options options_;
   std::unique_ptr<world> world_;
   int object_ = 0;
+  std::vector<milestone> milestones_;  // of the whole operation; empty if it sleeps
   std::minstd_rand random_{std::random_device{}()};
 };
 

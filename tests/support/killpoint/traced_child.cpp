@@ -86,7 +86,8 @@ progress traced_child::interpret(int status) {
     return progress::ended;
   }
   const int signal = WSTOPSIG(status);
-  if (signal == SIGTRAP) return progress::stepped;
+  at_call_stop_ = signal == (SIGTRAP | 0x80);  // PTRACE_O_TRACESYSGOOD
+  if (signal == SIGTRAP || at_call_stop_) return progress::stepped;
   if (signal == SIGSTOP) return progress::marked;
   pending_signal_ = signal;  // its own business; deliver it with the next step
   return progress::stepped;
@@ -112,11 +113,25 @@ progress traced_child::run_to_mark(std::chrono::milliseconds limit) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
     const progress seen = wait_bounded(left, false);
+    if (seen == progress::marked)
+      ptrace(PTRACE_SETOPTIONS, pid_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
     if (seen != progress::stepped) return seen;
     // Stopped by a signal that is the child's own business: it goes on with it.
     if (ptrace(PTRACE_CONT, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
       fail("ptrace(PTRACE_CONT)");
   }
+}
+
+progress traced_child::run_past_system_calls(std::size_t count) {
+  // Each call stops twice: at its entry and at its exit.
+  for (std::size_t stops = 0; stops < 2 * count;) {
+    if (ptrace(PTRACE_SYSCALL, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
+      fail("ptrace(PTRACE_SYSCALL)");
+    const progress seen = wait_bounded(std::chrono::seconds{10}, true);
+    if (seen != progress::stepped) return seen;
+    if (at_call_stop_) ++stops;
+  }
+  return progress::stepped;
 }
 
 progress traced_child::step() {

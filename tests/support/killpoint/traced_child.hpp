@@ -12,7 +12,7 @@ namespace hawser::test::killpoint {
 
 /// What a traced child did when it was let go.
 enum class progress {
-  stepped,  ///< It executed one instruction.
+  stepped,  ///< It executed one instruction, or came to another stop on its way.
   marked,   ///< It stopped at a mark.
   blocked,  ///< It sleeps inside a system call; nothing but a wake-up ends that.
   ended,    ///< It exited, or a signal killed it.
@@ -30,6 +30,11 @@ class traced_child {
   ///
   /// Returns    `marked`, `ended`, or `blocked` when it has not come so far within `limit`.
   progress run_to_mark(std::chrono::milliseconds limit);
+
+  /// Lets the child run at full speed until it has returned from `count` system calls.
+  ///
+  /// Returns    `stepped`, or what came before that.
+  progress run_past_system_calls(std::size_t count);
 
   /// Executes one instruction. A system call is one instruction, from before the call until
   /// after its return; if the child falls asleep in it, this returns `blocked` and the child
@@ -55,7 +60,8 @@ class traced_child {
   progress interpret(int status);
 
   pid_t pid_ = -1;
-  int pending_signal_ = 0;  // to be delivered when the child is let go
+  int pending_signal_ = 0;     // to be delivered when the child is let go
+  bool at_call_stop_ = false;  // stopped at the entry to or the exit from a system call
   std::unordered_map<std::uint64_t, bool> system_call_at_;  // by instruction address
 };
 
