@@ -2,7 +2,7 @@
 
 #include "collector.hpp"
 #include "one_line.hpp"
-#include <hawser/shm/segment.hpp>
+#include <hawser/shm/error.hpp>
 
 #include <fmt/format.h>
 
@@ -95,16 +95,32 @@ void supervisor::start_round() {
   jobs_.emplace(
       hawser::create_only, fmt::format("{}.jobs.{}", name_, rounds_),
       hawser::shm::queue_options{.capacity = jobs_capacity, .message_bytes_max = job::bytes_max});
-  crew_.start_producer({jobs_->name(), reports_.name()}, options_.paths, resume_,
-                       options_.kill_one && !killing_);
+  start([this] {
+    crew_.start_producer({jobs_->name(), reports_.name()}, options_.paths, resume_,
+                         options_.kill_one && !killing_);
+  });
   if (rounds_ == 1) rule_ = machine_rule();
   start_missing_consumers();
 }
 
 void supervisor::start_missing_consumers() {
-  while (crew_.consumers() < options_.consumers && stop_signal_.load() == 0)
-    crew_.start_consumer({jobs_->name(), reports_.name()}, rule_);
+  while (crew_.consumers() < options_.consumers && stop_signal_.load() == 0 && !exit_status_)
+    start([this] { crew_.start_consumer({jobs_->name(), reports_.name()}, rule_); });
 }
+
+// A process that is killed while it starts is like one that is killed soon after: another one is
+// started, but not for ever.
+void supervisor::start(const std::function<void()>& one) {
+  while (stop_signal_.load() == 0 && !exit_status_) {
+    try {
+      return one();
+    } catch (const hawser::error& error) {
+      if (!may_replace()) end(1, error.what());
+    }
+  }
+}
+
+bool supervisor::may_replace() { return ++fruitless_deaths_ <= 10 + 3 * options_.consumers; }
 
 // Handles the next message, if there is one before `time`. Returns whether there was.
 bool supervisor::receive_until(clock::time_point time) {
@@ -149,7 +165,7 @@ void supervisor::on_consumer_down(const process_down& down) {
   caf::anon_send(collector_, consumer_gone{down.pid});
   // One that was asked to end (SIGTERM) has done so orderly, but there is work left.
   if (all_ || jobs_->drained()) return;
-  if (++fruitless_deaths_ > 10 + 3 * options_.consumers)
+  if (!may_replace())
     return end(
         1, "consumers do not live long enough to do a job: the last one " + to_string(down.status));
   if (!killing_ || killing_->consumer != down.pid)

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -52,6 +53,8 @@ class supervisor {
 
   void start_round();
   void start_missing_consumers();
+  void start(const std::function<void()>& one);
+  bool may_replace();
   void end_round_if_over();
   bool receive_until(clock::time_point time);
 
@@ -84,7 +87,7 @@ class supervisor {
 
   unsigned rounds_ = 0;
   resume_point resume_;
-  unsigned fruitless_deaths_ = 0;  ///< of consumers, since the last job was done
+  unsigned fruitless_deaths_ = 0;  ///< since the last job was done
   std::optional<killing> killing_;
   unreadable unreadable_;
   progress so_far_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
@@ -36,11 +37,16 @@ std::string content_of(int file) {
   return content;
 }
 
+// A child belongs to the thread that started it.
 std::vector<pid_t> children_of(pid_t parent) {
   std::vector<pid_t> children;
-  const std::string process = std::to_string(parent);
-  std::ifstream list{"/proc/" + process + "/task/" + process + "/children"};
-  for (pid_t child = 0; list >> child;) children.push_back(child);
+  std::error_code gone;
+  const std::string tasks = "/proc/" + std::to_string(parent) + "/task";
+  for (std::filesystem::directory_iterator task{tasks, gone}, end; !gone && task != end;
+       task.increment(gone)) {
+    std::ifstream list{task->path() / "children"};
+    for (pid_t child = 0; list >> child;) children.push_back(child);
+  }
   return children;
 }
 
@@ -88,6 +94,8 @@ running_program::~running_program() {
     ::kill(pid_, SIGCONT);
     ::kill(pid_, SIGKILL);
     wait();
+    while (::waitpid(-1, nullptr, 0) > 0) {  // its children, which are ours now
+    }
   }
   ::close(output_);
   ::close(errors_);
@@ -135,6 +143,11 @@ finished_program run(const std::vector<std::string>& arguments,
   const std::optional<int> status = program.wait();
   if (!status) throw std::runtime_error{arguments.front() + " did not end in time"};
   return {*status, program.output(), program.errors()};
+}
+
+void reap_orphans() {
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
 }
 
 std::vector<pid_t> own_children() { return children_of(::getpid()); }

@@ -63,7 +63,10 @@ struct finished_program {
 finished_program run(const std::vector<std::string>& arguments,
                      const running_program::options& with = {});
 
-/// The processes whose parent is this process, by pid.
+/// The processes whose parent is this process: also those whose own parent has died.
 std::vector<pid_t> own_children();
+
+/// Takes leave of children that have ended.
+void reap_orphans();
 
 }  // namespace hawser::test
