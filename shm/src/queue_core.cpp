@@ -314,19 +314,6 @@ void queue_core::find_set_aside(std::uint32_t seq, std::uint32_t tag) {
   searched_seq_ = seq;
 }
 
-bool queue_core::may_have_items() const noexcept {
-  const queue_layout& q = *body_;
-  const auto& done = dead_view_ ? q.dead_done : q.returned_done;
-  if (q.returned_seq.load(std::memory_order_relaxed) != done.load(std::memory_order_relaxed) ||
-      q.closed.load(std::memory_order_relaxed) != 0)
-    return true;
-  if (dead_view_) return false;
-  const std::uint64_t head = q.head.load(std::memory_order_relaxed);
-  const slot_state next{state_of(slot(index_of(head))).load(std::memory_order_relaxed)};
-  return (next.is_at(head) && next.kind() != slot_kind::staged) ||
-         head < q.tail.load(std::memory_order_relaxed);
-}
-
 bool queue_core::may_have_space() const noexcept {
   const queue_layout& q = *body_;
   if (q.closed.load(std::memory_order_relaxed) != 0) return true;

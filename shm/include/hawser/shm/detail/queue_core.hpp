@@ -170,6 +170,7 @@ class queue_core {
   }
   void after_close(bool freed_dead_letter) noexcept;
 
+  /// Whether there may be something to take, without the lock. False: there was nothing.
   bool may_have_items() const noexcept;
   bool may_have_space() const noexcept;
   template <class Hint>

@@ -26,7 +26,8 @@
 /// Operations (each `store` that commits is marked *; whoever dies leaves one side of it):
 ///
 ///   push       lock; t = tail; if slot(t) is usable: bytes; full(t)*; tail = t + 1; unlock
-///   push n     lock; for usable slots from tail on: bytes, staged(t_i); tail = last + 1 *; unlock
+///   push n     lock; for usable slots from tail on: bytes, staged(t_i); if it skipped any:
+///              skipped_until = last + 1; tail = last + 1 *; unlock
 ///   lease      lock; h = head; full(h) | staged(h), h < tail -> leased(h, me)*; head = h + 1;
 ///   unlock pop        lock; copy; -> free(h)*; head = h + 1; unlock ack        leased(me) -> free*
 ///   (no lock), notify space nack       leased(me) -> returned | dead* (no lock), returned_seq + 1,
@@ -55,6 +56,8 @@
 ///       one may have died anywhere. So a stolen lock is just a lock.
 ///   I5  tail <= head + 2 * slots. A message that nobody took stops producers at its slot, so the
 ///       untaken ones lie within one lap; the first of them lies at most one lap behind head.
+///   I6  No position from skipped_until on was ever skipped. So a slot(h) that holds an earlier
+///       position says that nothing was pushed at h or behind it, without a look at tail.
 ///
 ///   E1  state.store(full, release)  -> state.load(acquire) in lease/pop:  the message's bytes
 ///   E2  tail.store(release)         -> tail.load(acquire) in lease/pop:   staged messages' bytes
@@ -140,6 +143,7 @@ struct queue_layout {
   std::atomic<std::uint64_t> nacked;
   std::atomic<std::uint64_t> reclaimed;
   std::atomic<std::uint64_t> waits;
+  std::atomic<std::uint64_t> skipped_until;  // by producers, under their lock
 };
 static_assert(sizeof(queue_layout) == 512);
 static_assert(offsetof(queue_layout, producers) == 128);

@@ -47,6 +47,8 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
     ++count;
     end = at + 1;
   }
+  // I6: before tail says so. If we die in between, consumers look at tail until they are past it.
+  if (skipped && count != 0) q.skipped_until.store(end, std::memory_order_release);
   if (end != tail) q.tail.store(end, std::memory_order_release);  // E2
   if (count != 0)
     q.pushed.store(q.pushed.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
@@ -81,6 +83,10 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
   const std::uint32_t tag = channel_.tag();
   queue_layout& q = *body_;
   const bool over = closed();  // before we look: nothing is pushed after it (E5)
+  if (!over && !may_have_items()) {
+    channel_.look_for_dead();
+    return {0, take_status::empty};
+  }
   std::size_t count = 0;
   if (!q.consumers.lock(channel_, tag, until)) return {0, take_status::timed_out};
   {
@@ -97,6 +103,8 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
                [](std::uint64_t position, slot_state there) { return there.is_at(position); });
       const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E1
       if (!was.is_at(at)) {
+        if (was.is_before(at) && at >= q.skipped_until.load(std::memory_order_acquire))
+          break;  // I6
         if (!before_tail(at)) break;
         // Skipped, unless it was filled between the two loads.
         if (!slot_state{state_of(here).load(std::memory_order_acquire)}.is_at(at)) ++at;
@@ -168,6 +176,22 @@ inline void queue_core::ack(const taken_slot& lease) noexcept {
   notify_space();
   if (HAWSER_MUTATE(last_ack_wakes_nobody, closed(), false)) [[unlikely]]
     after_close(lease.was.kind() == slot_kind::dead_leased);
+}
+
+inline bool queue_core::may_have_items() const noexcept {
+  const queue_layout& q = *body_;
+  // In this order: what lies before head had been taken when head was read, and had not come
+  // back when returned_seq was; what lies behind it had not been pushed when the slot was read.
+  const std::uint64_t head = q.head.load(std::memory_order_acquire);
+  const auto& done = dead_view_ ? q.dead_done : q.returned_done;
+  if (q.returned_seq.load(std::memory_order_acquire) != done.load(std::memory_order_relaxed) ||
+      q.closed.load(std::memory_order_relaxed) != 0)
+    return true;
+  if (dead_view_) return false;
+  const slot_state next{state_of(slot(index_of(head))).load(std::memory_order_acquire)};
+  if (next.is_before(head)) return head < q.skipped_until.load(std::memory_order_acquire);  // I6
+  return !next.is_at(head) || next.kind() != slot_kind::staged ||
+         head < q.tail.load(std::memory_order_acquire);
 }
 
 template <class Hint>
