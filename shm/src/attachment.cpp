@@ -178,6 +178,7 @@ void attachment::claim() {
     row.pid_namespace = own_pid_namespace();
     row.doorbell.store(0, std::memory_order_relaxed);
     row.armed.store(0, std::memory_order_relaxed);
+    row.held.store(0, std::memory_order_relaxed);
     row.since_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
                    static_cast<std::uint64_t>(now.tv_nsec);
     const std::uint32_t mine = row.generation << 8 | id;

@@ -101,7 +101,8 @@ void reclaim_queue(attachment& self, std::uint32_t dead) {
   if (!read_geometry(self.body(), self.body_bytes(), g, variable)) return;
   std::byte* const first = self.body() + sizeof(queue_layout);
   std::uint64_t count = 0;
-  for (std::size_t i = 0; i < g.slots; ++i) {
+  const std::size_t slots = self.was_holder(dead) ? g.slots : 0;
+  for (std::size_t i = 0; i < slots; ++i) {
     auto& state = *reinterpret_cast<std::atomic<std::uint64_t>*>(first + i * g.slot_bytes);
     slot_state was{state.load(std::memory_order_acquire)};
     const bool letter = was.kind() == slot_kind::dead_leased;
@@ -342,9 +343,9 @@ queue_core::counts queue_core::counters() const noexcept {
   return all;
 }
 
-bool queue_core::holds_leases() const noexcept {
-  const std::uint32_t id = id_of(channel_.tag_if_attached());
-  if (id == 0) return false;
+bool queue_core::holds_leases() noexcept {
+  const std::uint32_t tag = channel_.tag_if_attached(), id = id_of(tag);
+  if (id == 0 || !channel_.was_holder(tag)) return false;
   for (std::size_t i = 0; i < slots_; ++i) {
     const slot_state was{state_of(slot(i)).load(std::memory_order_relaxed)};
     if ((was.kind() == slot_kind::leased || was.kind() == slot_kind::dead_leased) && was.id() == id)

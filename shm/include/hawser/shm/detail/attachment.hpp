@@ -83,6 +83,16 @@ class attachment {
   /// Sweeps the participant of this id, if it is dead. True: it is gone (by us or before).
   bool sweep(std::uint32_t id);
 
+  /// Says that `tag`, ours, is about to hold something for the first time: sweeps look for
+  /// nothing that a participant without this mark might hold.
+  void mark_holder(std::uint32_t tag) noexcept {
+    // In program order before what is held names us; our death orders both before a sweep.
+    layout().rows[id_of(tag)].held.store(1, std::memory_order_release);
+  }
+  bool was_holder(std::uint32_t tag) noexcept {
+    return layout().rows[id_of(tag)].held.load(std::memory_order_acquire) != 0;
+  }
+
   /// Rings the doorbells of those who armed one of `bits` here. Called after a wake.
   void ring(std::uint32_t bits) noexcept;
 

@@ -100,7 +100,7 @@ class queue_core {
   };
   counts counters() const noexcept;
   /// Whether this process holds leases.
-  bool holds_leases() const noexcept;
+  bool holds_leases() noexcept;
 
   std::uint64_t async_wait(ready what, std::function<void()> callback);
 
@@ -196,6 +196,7 @@ class queue_core {
   alignas(64) outlook space_ahead_;
   // Of this process, under the consumers' lock.
   alignas(64) outlook items_ahead_;
+  std::uint32_t holder_ = 0;  // the tag that has said it holds leases
   std::uint64_t tail_seen_ = 0;
   std::uint32_t searched_seq_ = 0;
   std::uint32_t searcher_ = 0;            // the tag that searched; another one after a fork

@@ -90,6 +90,9 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
   std::size_t count = 0;
   if (!q.consumers.lock(channel_, tag, until)) return {0, take_status::timed_out};
   {
+    if constexpr (!Pop)
+      if (holder_ != tag) [[unlikely]]
+        channel_.mark_holder(holder_ = tag);
     const lock_holder unlock_at_end{q.consumers};
     auto& done = dead_view_ ? q.dead_done : q.returned_done;
     if (q.returned_seq.load(std::memory_order_acquire) != done.load(std::memory_order_relaxed))

@@ -30,6 +30,8 @@
 ///                                                   slices find the new row
 ///   row.pid ...       the attacher, inside the gate the row is free still: the next attacher
 ///   row.tag           likewise, last                writes it anew / is swept
+///   row.held          its owner, before it first    a sweep looks at every slot, for nothing
+///                     holds anything
 #pragma once
 
 #include <array>
@@ -75,7 +77,8 @@ struct participant_row {
   std::uint64_t pid_namespace;          // inode of /proc/self/ns/pid
   std::atomic<std::uint64_t> doorbell;  // names the process's socket, 0: none
   std::uint64_t since_ns;               // CLOCK_REALTIME
-  std::array<std::byte, 24> reserved;
+  std::atomic<std::uint32_t> held;      // 1: has held something a sweep must look for
+  std::array<std::byte, 20> reserved;
 };
 static_assert(sizeof(participant_row) == 64);
 
