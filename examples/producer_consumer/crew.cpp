@@ -23,8 +23,9 @@ void crew::start_producer(const queues& names, const std::vector<std::string>& p
 }
 
 void crew::start_consumer(const queues& names, word_rule rule) {
-  process started = process::spawn({.name = "consumer", .start_timeout = start_timeout}, consumer,
-                                   names.jobs, names.reports, static_cast<std::uint32_t>(rule));
+  process started =
+      process::spawn<consumer>({.name = "consumer", .start_timeout = start_timeout}, names.jobs,
+                               names.reports, names.hold, static_cast<std::uint32_t>(rule));
   started.on_exit(listener_);
   consumers_.insert_or_assign(started.pid(), std::move(started));
 }

@@ -19,10 +19,11 @@ class crew {
  public:
   enum class role { producer, consumer, unknown };
 
-  /// The queues' names, of jobs and of reports.
+  /// The names of the queues.
   struct queues {
     std::string jobs;
     std::string reports;
+    std::string hold;  ///< the token for the consumer that is to be killed; empty without one
   };
 
   explicit crew(caf::actor listener) : listener_(std::move(listener)) {}

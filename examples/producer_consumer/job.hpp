@@ -22,7 +22,7 @@ struct job {
   std::uint64_t sequence = 0;
   std::uint64_t chain = 0;  ///< the hash of this path and all before it: the same walk again?
   std::int32_t error = 0;   ///< not a file, but a directory that could not be read, and why
-  bool hold = false;        ///< at the first attempt: report it, and wait to be killed
+  bool hold = false;        ///< whoever gets it first reports it, and holds it until killed
   std::string path;
 
   static constexpr std::size_t bytes_max = 24 + path_bytes_max;
@@ -35,14 +35,13 @@ struct outcome {
   totals counted;
   std::int64_t taken_ns = 0;  ///< CLOCK_MONOTONIC when the lease was taken
   std::int32_t error = 0;     ///< an errno; 0 if the file was counted
-  std::uint32_t attempts = 0;
 };
 
 /// What the collector is told.
 struct report {
   enum class kind : std::uint32_t {
     counted,      ///< the jobs in `outcomes` are done; `path` is the last one's if that failed
-    holding,      ///< the consumer holds the job with `hold`, at `path`, and waits
+    holding,      ///< the consumer holds the one job in `outcomes`, at `path`, and waits
     walk_ended,   ///< the producer has queued `jobs` jobs, and these are all
     walk_failed,  ///< the producer cannot go on, for the reason in `path`
     round_over    ///< producer and consumers have ended: no report is under way behind this one

@@ -7,8 +7,7 @@ namespace producer_consumer {
 int ledger::add(const report& counted) {
   int error = 0;
   for (const outcome& one : counted.outcomes) {
-    if (one.sequence == watched_ && one.attempts > 1 && !taken_again_ns_)
-      taken_again_ns_ = one.taken_ns;
+    if (one.sequence == watched_ && !taken_again_ns_) taken_again_ns_ = one.taken_ns;
     error = 0;
     if (!seen_.insert(one.sequence)) continue;
     if (one.sequence >= last_) {

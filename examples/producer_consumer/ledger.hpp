@@ -22,7 +22,7 @@ class ledger {
   /// Forgets a consumer that has ended; what it has done stays.
   void forget(pid_t consumer) { consumers_.erase(consumer); }
 
-  /// The job with this number is the one whose consumer is killed.
+  /// The job with this number is held by a consumer that is about to be killed.
   void watch(std::uint64_t sequence) { watched_ = sequence; }
   /// When the watched job was taken again, on CLOCK_MONOTONIC.
   std::optional<std::int64_t> taken_again_ns() const { return taken_again_ns_; }

@@ -8,11 +8,13 @@
 #include "../stop_signals.hpp"
 #include "options.hpp"
 #include "supervisor.hpp"
+#include <hawser/actors/channel_error.hpp>
 #include <hawser/actors/process.hpp>
 #include <hawser/shm/segment.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
 
 #include <csignal>
 #include <exception>
@@ -20,9 +22,14 @@
 
 namespace {
 
-/// Every process here is one actor, or two.
+/// Every process here is a handful of actors: one thread for them, which sleeps when there is
+/// nothing to do.
 struct small_config : caf::actor_system_config {
-  small_config() { set("scheduler.max-threads", 1); }
+  small_config() {
+    set("scheduler.max-threads", 1);
+    set("scheduler.policy", caf::atom("sharing"));
+    hawser::actors::add_channel_errors(*this);
+  }
 };
 
 }  // namespace

@@ -67,7 +67,7 @@ auto inspect(Inspector& f, progress& x) {
 }
 template <class Inspector>
 auto inspect(Inspector& f, outcome& x) {
-  HAWSER_INSPECT(f, "outcome", x.sequence, x.chain, x.counted, x.taken_ns, x.error, x.attempts);
+  HAWSER_INSPECT(f, "outcome", x.sequence, x.chain, x.counted, x.taken_ns, x.error);
 }
 template <class Inspector>
 auto inspect(Inspector& f, report& x) {

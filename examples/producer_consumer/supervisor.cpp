@@ -2,6 +2,7 @@
 
 #include "collector.hpp"
 #include "one_line.hpp"
+#include <hawser/actors/consumer.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 #include <random>
+#include <stdexcept>
 
 #include <unistd.h>
 
@@ -51,19 +53,21 @@ supervisor::supervisor(caf::actor_system& system, const options& chosen)
       reports_(hawser::create_only, name_ + ".reports",
                {.capacity = reports_capacity, .message_bytes_max = report::bytes_max}),
       crew_(listener_) {
+  if (chosen.kill_one) {
+    hold_.emplace(hawser::create_only, name_ + ".hold", hawser::shm::queue_options{.capacity = 1});
+    if (hold_->push(1) != hawser::shm::push_status::ok)
+      throw std::logic_error{"a new queue is full"};
+  }
   collector_ = system.spawn(collector, listener_);
-  pump_ = std::thread{[this] {
-    while (auto news = reports_.lease()) {
-      caf::anon_send(collector_, *news);
-      news.ack();
-    }
-  }};
+  const caf::actor reader = hawser::actors::spawn_consumer(
+      system, hawser::shm::queue<report>{hawser::open_only, reports_.name()}, collector_);
+  self_->monitor(collector_);
+  self_->monitor(reader);
 }
 
 supervisor::~supervisor() {
   crew_.kill_all();
-  reports_.close();
-  pump_.join();
+  // Its reader ends with it.
   caf::anon_send_exit(collector_, caf::exit_reason::user_shutdown);
 }
 
@@ -88,6 +92,10 @@ int supervisor::run() {
   return *exit_status_;
 }
 
+crew::queues supervisor::queues() const {
+  return {jobs_->name(), reports_.name(), hold_ ? hold_->name() : ""};
+}
+
 void supervisor::start_round() {
   if (++rounds_ > rounds_max) return end(1, "the producer was killed too often");
   // The new queue takes the place of the one before, which nobody uses any more.
@@ -96,8 +104,7 @@ void supervisor::start_round() {
       hawser::create_only, fmt::format("{}.jobs.{}", name_, rounds_),
       hawser::shm::queue_options{.capacity = jobs_capacity, .message_bytes_max = job::bytes_max});
   start([this] {
-    crew_.start_producer({jobs_->name(), reports_.name()}, options_.paths, resume_,
-                         options_.kill_one && !killing_);
+    crew_.start_producer(queues(), options_.paths, resume_, options_.kill_one && !killing_);
   });
   if (rounds_ == 1) rule_ = machine_rule();
   start_missing_consumers();
@@ -105,7 +112,7 @@ void supervisor::start_round() {
 
 void supervisor::start_missing_consumers() {
   while (crew_.consumers() < options_.consumers && stop_signal_.load() == 0 && !exit_status_)
-    start([this] { crew_.start_consumer({jobs_->name(), reports_.name()}, rule_); });
+    start([this] { crew_.start_consumer(queues(), rule_); });
 }
 
 // A process that is killed while it starts is like one that is killed soon after: another one is

@@ -18,7 +18,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
 namespace producer_consumer {
 
@@ -51,6 +50,7 @@ class supervisor {
     std::optional<std::int64_t> taken_again_ns;
   };
 
+  crew::queues queues() const;
   void start_round();
   void start_missing_consumers();
   void start(const std::function<void()>& one);
@@ -81,8 +81,8 @@ class supervisor {
 
   hawser::shm::queue<report> reports_;
   std::optional<hawser::shm::queue<job>> jobs_;
+  std::optional<hawser::shm::queue<std::uint32_t>> hold_;
   caf::actor collector_;
-  std::thread pump_;
   crew crew_;
 
   unsigned rounds_ = 0;

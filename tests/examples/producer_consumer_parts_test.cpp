@@ -53,14 +53,14 @@ report counted(pid_t sender, std::vector<outcome> outcomes, std::string path = {
   return {report::kind::counted, sender, 0, std::move(outcomes), std::move(path)};
 }
 
-outcome one(std::uint64_t sequence, std::uint64_t bytes, int error = 0, unsigned attempts = 1) {
-  return {sequence, 100 + sequence, {1, 2, bytes}, 1000, error, attempts};
+outcome one(std::uint64_t sequence, std::uint64_t bytes, int error = 0) {
+  return {sequence, 100 + sequence, {1, 2, bytes}, 1000, error};
 }
 
 TEST(LedgerTest, CountsAJobThatWasDoneTwiceOnce) {
   ledger book;
   book.add(counted(1, {one(0, 10), one(1, 20)}));
-  book.add(counted(2, {one(1, 20, 0, 2), one(2, 30)}));
+  book.add(counted(2, {one(1, 20), one(2, 30)}));
 
   const progress now = book.so_far();
   EXPECT_EQ(now.files, 3U);
@@ -75,7 +75,7 @@ TEST(LedgerTest, CountsAJobThatWasDoneTwiceOnce) {
 TEST(LedgerTest, NamesAnUnreadableFileOnceAndDoesNotCountIt) {
   ledger book;
   EXPECT_EQ(book.add(counted(1, {one(0, 10), one(1, 0, EACCES)}, "path")), EACCES);
-  EXPECT_EQ(book.add(counted(2, {one(1, 0, EACCES, 2)}, "path")), 0);
+  EXPECT_EQ(book.add(counted(2, {one(1, 0, EACCES)}, "path")), 0);
   EXPECT_EQ(book.files(), 1U);
   EXPECT_EQ(book.so_far().unreadable, 1U);
 }
@@ -83,9 +83,9 @@ TEST(LedgerTest, NamesAnUnreadableFileOnceAndDoesNotCountIt) {
 TEST(LedgerTest, TellsWhenTheWatchedJobWasTakenAgain) {
   ledger book;
   book.watch(1);
-  book.add(counted(1, {one(0, 10, 0, 2)}));
+  book.add(counted(1, {one(0, 10)}));
   EXPECT_EQ(book.taken_again_ns(), std::nullopt);
-  book.add(counted(1, {one(1, 10, 0, 2)}));
+  book.add(counted(1, {one(1, 10)}));
   EXPECT_EQ(book.taken_again_ns(), 1000);
 }
 
@@ -102,7 +102,7 @@ TEST(JobTest, ComesOutOfItsCodecAsItWentIn) {
 }
 
 TEST(ReportTest, ComesOutOfItsCodecAsItWentInAndIsRefusedWhenCutShort) {
-  report before = counted(9, {one(1, 2), one(3, 4, EIO, 5)}, "path");
+  report before = counted(9, {one(1, 2), one(3, 4, EIO)}, "path");
   before.jobs = 12;
   std::vector<std::byte> bytes;
   hawser::shm::codec<report>::encode(before, bytes);
