@@ -23,6 +23,7 @@ using clock = std::chrono::steady_clock;
 
 cpu_set_t cpus_at_start;
 sigset_t signals_at_start;
+bool is_tracer = false;
 
 // A child that sleeps in one call for this long will not wake by itself: our operations make no
 // timed calls that are longer, except those whose whole purpose is to wait for a wake-up.
@@ -53,9 +54,11 @@ void become_tracer() {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child, &signals_at_start);
+  is_tracer = true;
 }
 
 void stop_being_tracer() {
+  if (!is_tracer) return;
   sched_setaffinity(0, sizeof cpus_at_start, &cpus_at_start);
   sigprocmask(SIG_SETMASK, &signals_at_start, nullptr);
 }

@@ -70,7 +70,7 @@ class traced_child {
 /// between two. Call once, before anything else here, in the process that traces.
 void become_tracer();
 
-/// Undoes `become_tracer` in a forked child: signals and CPUs are as at the start.
+/// Undoes `become_tracer`, if need be: signals and CPUs are as at the start.
 void stop_being_tracer();
 
 }  // namespace hawser::test::killpoint
