@@ -25,9 +25,6 @@ std::size_t blocks_wanted(group g, const effort& how) {
   return 1;
 }
 
-/// Whether the figures of a group depend on how near the two CPUs are.
-bool placement_matters(group g) { return g == group::throughput || g == group::round_trip; }
-
 sample undisturbed_if_possible(const measurement& m, const effort& how) {
   sample last = m.run(how);
   for (unsigned i = 1; i < attempts_max && last.disturbed; ++i) last = m.run(how);
@@ -76,6 +73,8 @@ block run_block(group g, std::vector<measurement>& members, std::size_t first, c
 }
 
 }  // namespace
+
+bool placement_matters(group g) { return g == group::throughput || g == group::round_trip; }
 
 const char* name_of(group g) {
   switch (g) {

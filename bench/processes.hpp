@@ -4,8 +4,6 @@
 /// fork; every sample gets fresh processes, and none outlives its sample.
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -13,6 +11,8 @@
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace hawser::bench {
 

@@ -46,11 +46,12 @@ std::vector<figure> figures_in(const group_run& run) {
   return result;
 }
 
-/// The blocks of one placement. Figures of different placements are never mixed.
+/// The blocks of one placement. Figures of different placements are never mixed, where that
+/// matters; where it does not, all of them count as near.
 std::vector<block> in_placement(const group_run& run, bool near) {
   std::vector<block> result;
   std::copy_if(run.blocks.begin(), run.blocks.end(), std::back_inserter(result),
-               [&](const block& b) { return b.near() == near; });
+               [&](const block& b) { return (!placement_matters(run.in) || b.near()) == near; });
   return result;
 }
 
@@ -58,7 +59,10 @@ bool mostly_near(const group_run& run) {
   return 2 * in_placement(run, true).size() >= run.blocks.size();
 }
 
-const char* word(bool near) { return near ? "near" : "far"; }
+const char* placement(group g, bool near) {
+  if (!placement_matters(g)) return "";
+  return near ? " near" : " far";
+}
 
 std::vector<double> amounts(const std::vector<block>& blocks, const figure& of) {
   std::vector<double> result;
@@ -80,24 +84,27 @@ void print_spread_of(const std::vector<block>& blocks, const figure& of) {
     steady = steady && b.steady();
   }
   const auto [least, most] = std::minmax_element(all.begin(), all.end());
-  fmt::print("# {:<20} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{} {}{}\n", of.subject,
+  fmt::print("# {:<20} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{}{}{}\n", of.subject,
              of.metric, of.bytes, digits(*least), digits(median(all)), digits(*most), of.unit,
-             all.size(), disturbed, digits(raw_min), digits(raw_max), word(blocks.front().near()),
+             all.size(), disturbed, digits(raw_min), digits(raw_max),
+             placement(blocks.front().in, blocks.front().near()),
              steady ? "" : " (changed inside blocks)");
 }
 
 struct comparison {
   std::vector<double> ratios;  // one a block
+  group in;
   bool near;
 };
 
 /// Compares within blocks, because what disturbs a block disturbs both sides of it alike.
 std::optional<comparison> compare(const std::vector<group_run>& runs, const target& t, bool near) {
-  comparison result{{}, near};
+  comparison result{{}, group::wall, near};
   for (const group_run& run : runs)
     for (const block& b : in_placement(run, near)) {
       const auto ours = amount_in(b, t.subject);
       if (!ours) continue;
+      result.in = run.in;
       if (t.reference.subject.empty()) {
         result.ratios.push_back(*ours);
       } else if (const auto theirs = amount_in(b, t.reference)) {
@@ -114,9 +121,9 @@ bool print_target(const target& t, const comparison& c) {
   const double middle = median(c.ratios);
   const bool reached = at_least ? middle >= bound : middle <= bound;
   const auto [least, most] = std::minmax_element(c.ratios.begin(), c.ratios.end());
-  fmt::print("# {:<58} {:>6} ({} to {})  {} {} {}: {}\n", t.text, digits(middle), digits(*least),
-             digits(*most), at_least ? "at least" : "at most", digits(bound), word(c.near),
-             reached ? "reached" : "NOT REACHED");
+  fmt::print("# {:<58} {:>6} ({} to {})  {} {}{}: {}\n", t.text, digits(middle), digits(*least),
+             digits(*most), at_least ? "at least" : "at most", digits(bound),
+             placement(c.in, c.near), reached ? "reached" : "NOT REACHED");
   return reached;
 }
 

@@ -33,6 +33,12 @@ namespace hawser::bench {
 /// Messages every channel has room for.
 inline constexpr std::size_t channel_capacity = 1024;
 
+/// Long enough for the other side to go to sleep on its full or empty channel.
+inline void let_the_other_side_sleep() {
+  const timespec pause{0, 3'000'000};
+  nanosleep(&pause, nullptr);
+}
+
 /// Checks that the payloads it is called with are the next ones of a sequence.
 class sequence_check {
  public:
@@ -48,6 +54,9 @@ class sequence_check {
 
 /// Million messages per second from one process to another: from when both stand ready to the
 /// receiver's check of the last message.
+///
+/// Before, each side has waited for the other once, so that what a channel starts at its first
+/// wait (a thread, say) is there and does not disturb the sample.
 template <class Transport>
 sample measure_throughput(const std::string& subject, const effort& how) {
   // Twice around the ring, so that all of its memory is mapped in both processes.
@@ -66,6 +75,7 @@ sample measure_throughput(const std::string& subject, const effort& how) {
     note->meeting.meet(2);
     auto out = transport.open_sender();
     std::uint64_t next = 0;
+    let_the_other_side_sleep();
     while (next < warm_up) out.send(make_payload(next++));
     out.flush();
     note->meeting.meet(2);
@@ -78,6 +88,8 @@ sample measure_throughput(const std::string& subject, const effort& how) {
     auto in = transport.create_receiver();
     note->meeting.meet(2);
     sequence_check check;
+    in.receive(check);
+    let_the_other_side_sleep();
     while (check.count() < warm_up) in.receive(check);
     note->meeting.meet(2);
     const timed_section timed;
