@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -27,8 +28,11 @@ connection::connection() {
 }
 
 connection::~connection() {
-  for (const int end : ends_) close(end);
+  for (const int end : ends_)
+    if (end >= 0) close(end);
 }
+
+void connection::give_far_away() noexcept { close(std::exchange(ends_[1], -1)); }
 
 void send_text(int end, const std::string& text) {
   if (send(end, text.data(), text.size(), MSG_NOSIGNAL) < 0 && errno != EPIPE) fail("send");
@@ -58,7 +62,10 @@ servant::servant(const handler& handle) {
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) fail("fork");
-  if (pid_ > 0) return;
+  if (pid_ > 0) {
+    link_.give_far_away();
+    return;
+  }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   stop_being_tracer();

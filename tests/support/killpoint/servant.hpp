@@ -21,6 +21,8 @@ class connection {
   /// `near` is this process's end after a fork, `far` the other's.
   [[nodiscard]] int near() const noexcept { return ends_[0]; }
   [[nodiscard]] int far() const noexcept { return ends_[1]; }
+  /// Leaves the far end to the other process: its death is then the end of the connection.
+  void give_far_away() noexcept;
 
  private:
   int ends_[2] = {-1, -1};
