@@ -110,10 +110,7 @@ void process::on_exit(exit_callback callback) const {
   }
   const exit_status status = *child.status;
   hold.unlock();
-  try {
-    callback(status);
-  } catch (...) {  // as on the keeper's thread
-  }
+  detail::process_keeper::instance().call_back(std::move(callback), status);
 }
 
 void process::on_exit(const caf::actor& listener) const {

@@ -150,6 +150,19 @@ std::shared_ptr<child_record> process_keeper::on_thread(
   return result.get();
 }
 
+void process_keeper::call_back(std::function<void(const exit_status&)> callback,
+                               exit_status status) {
+  if (on_keeper_thread) {
+    due_.emplace_back(std::move(callback), std::move(status));
+    return;
+  }
+  const std::scoped_lock hold{mutex_};
+  jobs_.push_back([this, callback = std::move(callback), status = std::move(status)] {
+    due_.emplace_back(callback, status);
+  });
+  eventfd_write(control_.get(), 1);
+}
+
 std::shared_ptr<child_record> process_keeper::launch_child(const order& content,
                                                            std::chrono::milliseconds stop_timeout) {
   launched started = launch(content);

@@ -26,6 +26,9 @@ class process_keeper {
   std::shared_ptr<child_record> start(const order& content, std::chrono::milliseconds timeout,
                                       std::chrono::milliseconds stop_timeout);
 
+  /// Runs `callback` on the keeper's thread, which has had a child already.
+  void call_back(std::function<void(const exit_status&)> callback, exit_status status);
+
   /// Whether the caller runs on the keeper's thread, where waiting for a child has no end.
   static bool is_this_thread() noexcept;
 

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <future>
 #include <map>
+#include <thread>
 
 #include <sys/resource.h>
 
@@ -240,12 +241,16 @@ TEST(ProcessTest, KillsWhatDoesNotTerminate) {
   EXPECT_EQ(ended.get_future().get(), exit_status::killed(SIGKILL));
 }
 
-TEST(ProcessTest, CallsBackAtOnceWhenItHasEnded) {
+TEST(ProcessTest, CallsBackSoonOnItsOwnThreadWhenItHasEnded) {
   auto child = process::spawn(return_code, 5);
   child.join();
-  std::optional<exit_status> seen;
-  child.on_exit([&](const exit_status& status) { seen = status; });
-  EXPECT_EQ(seen, exit_status::exited(5));
+  std::promise<std::pair<exit_status, std::thread::id>> seen;
+  child.on_exit([&](const exit_status& status) {
+    seen.set_value({status, std::this_thread::get_id()});
+  });
+  const auto [status, thread] = seen.get_future().get();
+  EXPECT_EQ(status, exit_status::exited(5));
+  EXPECT_NE(thread, std::this_thread::get_id());
 }
 
 TEST(ProcessTest, CanBeStartedAgainFromItsExitCallback) {

@@ -1,16 +1,21 @@
 /// The one place that knows which CAF this is. Hawser's actors are written for 0.17.
 #pragma once
 
+#include <caf/atom.hpp>
+#include <caf/behavior.hpp>
 #include <caf/binary_deserializer.hpp>
-#include <caf/binary_serializer.hpp>
 #include <caf/config.hpp>
+#include <caf/detail/behavior_impl.hpp>
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
+#include <caf/make_counted.hpp>
 #include <caf/meta/type_name.hpp>
+#include <caf/serializer_impl.hpp>
 
 #include <cstddef>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #if CAF_VERSION < 1700 || CAF_VERSION >= 1800
@@ -21,7 +26,15 @@
 #define HAWSER_INSPECT(inspector, name, ...) \
   return (inspector)(::caf::meta::type_name(name), __VA_ARGS__)
 
-namespace hawser::actors::detail {
+namespace hawser::actors {
+
+// Messages that are only a word.
+using close_atom = caf::atom_constant<caf::atom("close")>;
+using counters_atom = caf::atom_constant<caf::atom("counters")>;
+
+namespace detail {
+
+using wake_atom = caf::atom_constant<caf::atom("hwsr_wake")>;
 
 using byte_buffer = std::vector<char>;
 
@@ -32,9 +45,9 @@ concept inspectable = caf::detail::is_serializable<T>::value && !std::is_pointer
 /// Appends `value` to `out`.
 ///
 /// Returns    An error if `value` has no meaning outside this process, as an actor handle.
-template <class T>
-[[nodiscard]] caf::error save(byte_buffer& out, const T& value) {
-  caf::binary_serializer sink{nullptr, out};
+template <class Bytes, class T>
+[[nodiscard]] caf::error save(Bytes& out, const T& value) {
+  caf::serializer_impl<Bytes> sink{nullptr, out};
   return sink(const_cast<T&>(value));  // inspection takes what it reads by mutable reference
 }
 
@@ -48,4 +61,32 @@ template <class T>
   return size - source.remaining();
 }
 
-}  // namespace hawser::actors::detail
+/// A handler for the answer to a request, whatever its types. CAF 0.17 has none: `then` asks for
+/// the types, and its catch-all is for blocking actors.
+template <class Answered>
+class any_answer_impl final : public caf::detail::behavior_impl {
+ public:
+  explicit any_answer_impl(Answered answered) : answered_(std::move(answered)) {}
+
+  caf::match_case::result invoke(caf::detail::invoke_result_visitor& result,
+                                 caf::type_erased_tuple& answer) override {
+    answered_(!answer.match_elements<caf::error>());
+    result();  // nothing goes back to whoever answered
+    return caf::match_case::match;
+  }
+
+ private:
+  Answered answered_;
+};
+
+/// `answered(true)` for a value of any types, `answered(false)` for an error.
+template <class Answered>
+caf::behavior any_answer(Answered answered) {
+  caf::behavior result;
+  result.assign(caf::detail::behavior_impl::pointer{
+      caf::make_counted<any_answer_impl<Answered>>(std::move(answered))});
+  return result;
+}
+
+}  // namespace detail
+}  // namespace hawser::actors

@@ -186,9 +186,9 @@ class process {
   bool terminate() const;  ///< SIGTERM
   bool kill() const;       ///< SIGKILL
 
-  /// Calls back once when the process has ended, on the thread that watches children; at once,
-  /// and here, if it has ended. The callback should be short; what it throws is dropped. It may
-  /// start processes.
+  /// Calls back once when the process has ended (soon, if it has already), on the thread that
+  /// watches children. The callback should be short; what it throws is dropped. It may start
+  /// processes.
   void on_exit(exit_callback callback) const;
   /// Sends a `process_down` to `listener`.
   void on_exit(const caf::actor& listener) const;

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <hawser/actors/caf_compat.hpp>
+#include <hawser/actors/detail/readable_name.hpp>
+
+#include <caf/sec.hpp>
 
 #include <cstring>
 #include <filesystem>
@@ -129,9 +132,6 @@ caf::error load_arguments(byte_source from, std::tuple<Ts...>& values) {
   if (!result && from.size != 0) return caf::make_error(caf::sec::runtime_error, "bytes left over");
   return result;
 }
-
-/// A readable name, as `std::string`.
-std::string readable_name(const std::type_info& type);
 
 /// `(std::string, int)`
 template <class... Ts>
