@@ -1,6 +1,8 @@
 #include "command.hpp"
 
 #include "clock.hpp"
+#include "measurement.hpp"
+#include "processes.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -70,8 +72,9 @@ command_result run_command(const std::vector<std::string>& argv, bool keep_outpu
     execvp(arguments.front(), arguments.data());
     _exit(127);
   }
-  while (waitpid(pid, &result.status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(pid, &result.status, 0) < 0 && errno == EINTR)
+    if (signal_received() != 0) kill(pid, SIGINT);
+  if (signal_received() != 0) throw interrupted{};
   result.seconds = static_cast<double>(now_ns() - from_ns) / 1e9;
   if (keep_output) result.output = output.read_all();
   return result;

@@ -1,6 +1,7 @@
 /// Measures Hawser and what one would use instead of it, side by side. See README.md.
 
 #include "plan.hpp"
+#include "processes.hpp"
 #include "report.hpp"
 #include "subjects/subjects.hpp"
 #include "targets.hpp"
@@ -28,6 +29,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   const std::vector<measurement> all = all_measurements();
+  end_samples_on_signals();
   try {
     print_machine();
     std::vector<group_run> runs;
@@ -43,6 +45,8 @@ int main(int argc, char** argv) {
     }
     print_spread(runs);
     print_targets(runs, targets());
+  } catch (const interrupted&) {
+    return 128 + signal_received();
   } catch (const wrong_figure& e) {
     std::fflush(stdout);
     fmt::print(stderr, "\nWRONG: {}\n", e.what());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -56,6 +57,9 @@ class not_available : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// The user wants it to end.
+class interrupted : public std::exception {};
 
 /// A bound on the ratio of two figures that were sampled in the same blocks, or, without a
 /// `reference`, on one figure.

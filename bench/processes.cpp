@@ -33,6 +33,8 @@ struct role_note {
   char failure[512];
 };
 
+volatile std::sig_atomic_t signal_seen = 0;
+
 /// This process's note; in the parent none.
 role_note* own_note = nullptr;
 
@@ -50,6 +52,8 @@ long preemptions() {
 [[noreturn]] void run_role(const process_role& role, pid_t parent, role_note* note) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(3);  // the parent died before the line above
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
   own_note = note;
   try {
     pin(role.cpu);
@@ -97,8 +101,8 @@ class children {
   std::vector<ended> wait(int ms) {
     std::vector<pollfd> polled;
     for (const child& c : running_) polled.push_back({c.pidfd, POLLIN, 0});
-    poll(polled.data(), polled.size(), ms);
     std::vector<ended> result;
+    if (poll(polled.data(), polled.size(), ms) <= 0) return result;
     for (std::size_t i = polled.size(); i-- > 0;) {
       if (polled[i].revents == 0) continue;
       result.push_back({running_[i].role, reap(running_[i])});
@@ -200,6 +204,7 @@ bool run_processes(const std::vector<process_role>& roles, std::chrono::millisec
 
   const std::int64_t end = now_ns() + std::chrono::nanoseconds{limit}.count();
   while (running.any()) {
+    if (signal_received() != 0) throw interrupted{};
     const std::int64_t left_ms = (end - now_ns()) / 1'000'000;
     if (left_ms <= 0) throw wrong_figure{"not done after " + std::to_string(limit.count()) + " ms"};
     for (const auto& [role, status] : running.wait(static_cast<int>(left_ms)))
@@ -208,6 +213,15 @@ bool run_processes(const std::vector<process_role>& roles, std::chrono::millisec
   return std::any_of(*notes, *notes + roles.size(),
                      [](const role_note& note) { return note.disturbed.load(); });
 }
+
+void end_samples_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) { signal_seen = signal; };  // no SA_RESTART: waits end
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int signal_received() { return signal_seen; }
 
 timed_section::timed_section() : before_(preemptions()) {}
 

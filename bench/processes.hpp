@@ -75,9 +75,15 @@ struct process_role {
 
 /// Forks one process a role and waits for all of them.
 /// Returns whether one of them was taken off its CPU meanwhile (see `timed_section`).
-/// Throws `wrong_figure` if one throws, dies or is not done in time; the others are killed.
+/// Throws `wrong_figure` if one throws, dies or is not done in time, `interrupted` after a
+/// signal; the others are killed.
 bool run_processes(const std::vector<process_role>& roles,
                    std::chrono::milliseconds limit = std::chrono::seconds{60});
+
+/// From now on SIGINT and SIGTERM end the sample that runs, and what it left is removed.
+void end_samples_on_signals();
+/// The signal that came, or 0. To be looked at where a sample waits.
+int signal_received();
 
 /// Brackets what a role times, so that a preemption inside it is noticed.
 class timed_section {
