@@ -45,6 +45,8 @@ constexpr std::array mutants{
     mutant_entry{mutation::head_not_repaired, "head_not_repaired", "pop.after_popped"},
     mutant_entry{mutation::head_moves_before_lease, "head_moves_before_lease", "lease.one"},
     mutant_entry{mutation::staged_junk_delivered, "staged_junk_delivered", "push_batch"},
+    mutant_entry{mutation::skip_not_told, "skip_not_told", "skips_lease"},
+    mutant_entry{mutation::holder_not_marked, "holder_not_marked", "lease.one"},
     mutant_entry{mutation::leased_slot_overwritten, "leased_slot_overwritten", "skips_lease"},
     mutant_entry{mutation::attempts_unlimited, "attempts_unlimited", "sweep.last_attempt"},
     mutant_entry{mutation::attach_wakes_nobody, "attach_wakes_nobody", "attach.empty+popper"},

@@ -90,7 +90,10 @@ void queue_scenario<T>::occupy(int object) {
         raw.slot_state(at).store(d::slot_state::make(d::slot_kind::staged, at).bits);
       }
       break;
-    case leftover::leased: set(d::slot_kind::leased, head); break;
+    case leftover::leased:
+      raw.mark_holder(tag);
+      set(d::slot_kind::leased, head);
+      break;
     case leftover::popped:
       raw.slot_state(head).store(d::slot_state::make(d::slot_kind::free, head).bits);
       break;

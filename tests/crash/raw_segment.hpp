@@ -33,6 +33,10 @@ class raw_segment {
   [[nodiscard]] std::size_t occupied() const;
   /// The tag of this process, 0 if it is none.
   [[nodiscard]] std::uint32_t own_tag() const;
+  /// Says that this participant holds something, as every lease does before it is one.
+  void mark_holder(std::uint32_t tag) const {
+    layout().rows[shm::detail::id_of(tag)].held.store(1);
+  }
 
   shm::detail::queue_layout& queue() const {
     return *reinterpret_cast<shm::detail::queue_layout*>(base_ + shm::detail::body_offset);

@@ -26,6 +26,8 @@ enum class mutation {
   head_not_repaired,
   head_moves_before_lease,
   staged_junk_delivered,
+  skip_not_told,
+  holder_not_marked,
   leased_slot_overwritten,
   attempts_unlimited,
   attach_wakes_nobody,

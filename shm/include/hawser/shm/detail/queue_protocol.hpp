@@ -48,7 +48,8 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
     end = at + 1;
   }
   // I6: before tail says so. If we die in between, consumers look at tail until they are past it.
-  if (skipped && count != 0) q.skipped_until.store(end, std::memory_order_release);
+  if (HAWSER_MUTATE(skip_not_told, skipped && count != 0, false))
+    q.skipped_until.store(end, std::memory_order_release);
   if (end != tail) q.tail.store(end, std::memory_order_release);  // E2
   if (count != 0)
     q.pushed.store(q.pushed.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
@@ -91,7 +92,7 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
   if (!q.consumers.lock(channel_, tag, until)) return {0, take_status::timed_out};
   {
     if constexpr (!Pop)
-      if (holder_ != tag) [[unlikely]]
+      if (HAWSER_MUTATE(holder_not_marked, holder_ != tag, false)) [[unlikely]]
         channel_.mark_holder(holder_ = tag);
     const lock_holder unlock_at_end{q.consumers};
     auto& done = dead_view_ ? q.dead_done : q.returned_done;
