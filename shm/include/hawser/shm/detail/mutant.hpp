@@ -32,6 +32,10 @@ enum class mutation {
   attempts_unlimited,
   attach_wakes_nobody,
   last_one_leaves_file,
+  // Orders: nothing that is stepped can show them, but the thread twin under ThreadSanitizer can.
+  push_not_released,
+  lock_not_released,
+  ack_not_released,
 };
 
 inline mutation mutant = mutation::none;

@@ -43,7 +43,8 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
     // A single message that directly follows tail commits itself; others wait for tail.
     const bool alone = n == 1 && !skipped;
     state.store(slot_state::make(alone ? slot_kind::full : slot_kind::staged, at).bits,
-                std::memory_order_release);  // E1
+                HAWSER_MUTATE(push_not_released, std::memory_order_release,
+                              std::memory_order_relaxed));  // E1
     ++count;
     end = at + 1;
   }
@@ -175,8 +176,9 @@ std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& 
 inline void queue_core::ack(const taken_slot& lease) noexcept {
   if (lease.tag != channel_.tag_if_attached()) return;  // inherited: the lease is the parent's
   // E3 release: the reader is done before a producer writes over it. Commits.
-  lease.state->store(slot_state::make(slot_kind::free, lease.was.position()).bits,
-                     std::memory_order_release);
+  lease.state->store(
+      slot_state::make(slot_kind::free, lease.was.position()).bits,
+      HAWSER_MUTATE(ack_not_released, std::memory_order_release, std::memory_order_relaxed));
   notify_space();
   if (HAWSER_MUTATE(last_ack_wakes_nobody, closed(), false)) [[unlikely]]
     after_close(lease.was.kind() == slot_kind::dead_leased);

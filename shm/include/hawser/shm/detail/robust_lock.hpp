@@ -21,6 +21,7 @@
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/fence.hpp>
 #include <hawser/shm/detail/futex.hpp>
+#include <hawser/shm/detail/mutant.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -41,7 +42,8 @@ struct robust_lock {
   }
 
   void unlock() noexcept {
-    owner.store(0, std::memory_order_release);  // E1
+    owner.store(0, HAWSER_MUTATE(lock_not_released, std::memory_order_release,
+                                 std::memory_order_relaxed));  // E1
     if (load_after_light_fence(sleepers) != 0) [[unlikely]]
       wake();  // E2
   }
