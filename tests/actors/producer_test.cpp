@@ -30,7 +30,7 @@ class ProducerTest : public testing::Test {
   /// Sends requests from one actor and notes the answers in the order they come.
   class requester {
    public:
-    requester(running_system& run, const caf::actor& to) : to_(to) {
+    requester(running_system& run, const caf::actor& to) : run_(run), to_(to) {
       actor_ = run.track(run.system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
         return {[this, self](int message) {
           self->request(to_, caf::infinite, message)
@@ -39,6 +39,8 @@ class ProducerTest : public testing::Test {
         }};
       }));
     }
+    ~requester() { run_.kill(actor_); }
+    requester(const requester&) = delete;
     void ask(int message) { caf::anon_send(actor_, message); }
     std::vector<std::pair<int, caf::error>> answers() const {
       const std::scoped_lock hold{mutex_};
@@ -53,6 +55,7 @@ class ProducerTest : public testing::Test {
       const std::scoped_lock hold{mutex_};
       answers_.emplace_back(message, reason);
     }
+    running_system& run_;
     caf::actor to_, actor_;
     mutable std::mutex mutex_;
     std::vector<std::pair<int, caf::error>> answers_;
