@@ -2,38 +2,46 @@
 
 #include "messages.hpp"
 
+#include <caf/atom.hpp>
 #include <caf/event_based_actor.hpp>
+
+#include <chrono>
+#include <utility>
 
 namespace producer_consumer {
 
 namespace {
 
+using tell_atom = caf::atom_constant<caf::atom("tell")>;
 using collector_actor = caf::stateful_actor<collector_state>;
 
-// Often enough for a display, seldom enough to cost nothing.
+// Often enough for a display, and so seldom that it costs nothing.
 constexpr std::chrono::milliseconds tell_interval{50};
 
 bool all_in(const collector_state& state) {
   return state.jobs == state.book.jobs() && state.book.complete();
 }
 
-void tell_progress(collector_actor* self, const caf::actor& supervisor) {
+void tell(collector_actor* self, const caf::actor& supervisor) {
   collector_state& state = self->state;
-  const auto now = std::chrono::steady_clock::now();
-  const bool all = all_in(state);
-  if (!all && now - state.told_at < tell_interval) return;
-  state.told_at = now;
-  collected news{state.book.so_far(), all};
+  collected news{state.book.so_far(), all_in(state)};
   news.so_far.walked = state.jobs.has_value();
   news.so_far.queued = state.jobs.value_or(0);
   self->send(supervisor, std::move(news));
 }
 
+// The end is told at once, everything else soon.
+void tell_progress(collector_actor* self, const caf::actor& supervisor) {
+  if (all_in(self->state)) return tell(self, supervisor);
+  if (std::exchange(self->state.is_to_tell, true)) return;
+  self->delayed_send(self, tell_interval, tell_atom::value);
+}
+
 void enter(collector_actor* self, const caf::actor& supervisor, const report& counted) {
   collector_state& state = self->state;
-  if (const int error = state.book.add(counted)) {
-    self->send(supervisor, unreadable_file{counted.path, error});
-  }
+  const bool is_new = state.book.add(counted.sender, counted.of_job);
+  if (is_new && counted.of_job.error != 0)
+    self->send(supervisor, unreadable_file{counted.path, counted.of_job.error});
   if (const auto ns = state.book.taken_again_ns(); ns && !state.told_taken_again) {
     state.told_taken_again = true;
     self->send(supervisor, taken_again{*ns});
@@ -50,7 +58,7 @@ caf::behavior collector(collector_actor* self, const caf::actor& supervisor) {
         switch (news.what) {
           case report::kind::counted: return enter(self, supervisor, news);
           case report::kind::holding:
-            state.book.watch(news.outcomes.at(0).sequence);
+            state.book.watch(news.of_job.sequence);
             return self->send(supervisor, holding{news.sender, news.path});
           case report::kind::walk_ended:
             state.jobs = news.jobs;
@@ -60,6 +68,10 @@ caf::behavior collector(collector_actor* self, const caf::actor& supervisor) {
             return self->send(supervisor, settled{state.book.jobs(), state.book.chain(),
                                                   state.book.complete(), all_in(state)});
         }
+      },
+      [=](tell_atom) {
+        self->state.is_to_tell = false;
+        tell(self, supervisor);
       },
       [=](const consumer_gone& gone) { self->state.book.forget(gone.consumer); },
   };

@@ -6,7 +6,6 @@
 #include <caf/behavior.hpp>
 #include <caf/stateful_actor.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -16,7 +15,7 @@ struct collector_state {
   ledger book;
   std::optional<std::uint64_t> jobs;  ///< all that there are, once the walk has ended
   bool told_taken_again = false;
-  std::chrono::steady_clock::time_point told_at;
+  bool is_to_tell = false;  ///< a message to itself is on its way
 
   static inline const char* name = "collector";
 };

@@ -6,20 +6,17 @@
 #include <hawser/actors/process.hpp>
 #include <hawser/shm/queue.hpp>
 
-#include <caf/actor.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/response_promise.hpp>
 #include <caf/result.hpp>
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace producer_consumer {
 
 /// One consumer: the actor that a process of its own is. It counts the files that the queue of
-/// jobs hands it, and answers, which takes a job out of the queue for good, when its report is in
+/// jobs hands it. A job is gone from that queue when its handler returns: then its outcome is in
 /// the queue of reports.
 class consumer : public caf::event_based_actor {
  public:
@@ -32,20 +29,15 @@ class consumer : public caf::event_based_actor {
 
  protected:
   caf::behavior make_behavior() override;
-  void on_exit() override;
 
  private:
   caf::result<void> count(const job& one);
   bool is_to_hold(const job& one) const;
-  void send_report();
 
   std::string jobs_name_;
-  std::string reports_name_;
   std::string hold_name_;
+  hawser::shm::queue<report> reports_;
   file_counter files_;
-  caf::actor reports_;
-  report counted_;                              ///< not sent yet
-  std::vector<caf::response_promise> answers_;  ///< to be given when it is
 };
 
 HAWSER_PROCESS_ACTOR(consumer, std::string, std::string, std::string, std::uint32_t);

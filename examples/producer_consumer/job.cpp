@@ -17,12 +17,12 @@ struct job_header {
 static_assert(job::bytes_max == sizeof(job_header) + path_bytes_max);
 
 struct report_header {
-  std::uint32_t what;
+  std::int32_t what;
   std::int32_t sender;
   std::uint64_t jobs;
-  std::uint64_t outcomes;
+  outcome of_job;
 };
-static_assert(sizeof(report_header) <= 32);
+static_assert(report::bytes_max == sizeof(report_header) + path_bytes_max);
 static_assert(std::is_trivially_copyable_v<outcome>);
 
 void append(std::vector<std::byte>& out, const void* bytes, std::size_t size) {
@@ -77,21 +77,16 @@ job codec<job>::decode(std::span<const std::byte> bytes) {
 }
 
 void codec<report>::encode(const report& value, std::vector<std::byte>& out) {
-  const report_header header{static_cast<std::uint32_t>(value.what), value.sender, value.jobs,
-                             value.outcomes.size()};
+  const report_header header{static_cast<std::int32_t>(value.what), value.sender, value.jobs,
+                             value.of_job};
   append(out, &header, sizeof header);
-  append(out, value.outcomes.data(), value.outcomes.size() * sizeof(outcome));
   append(out, value.path.data(), value.path.size());
 }
 
 report codec<report>::decode(std::span<const std::byte> bytes) {
   const auto header = take<report_header>(bytes);
-  report value{static_cast<report::kind>(header.what), header.sender, header.jobs, {}, {}};
-  if (header.outcomes > report::outcomes_max) throw std::invalid_argument{"a damaged report"};
-  for (std::uint64_t i = 0; i < header.outcomes; ++i)
-    value.outcomes.push_back(take<outcome>(bytes));
-  value.path = text(bytes);
-  return value;
+  return {static_cast<report::kind>(header.what), header.sender, header.jobs, header.of_job,
+          text(bytes)};
 }
 
 }  // namespace hawser::shm

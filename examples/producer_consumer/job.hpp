@@ -39,9 +39,9 @@ struct outcome {
 
 /// What the collector is told.
 struct report {
-  enum class kind : std::uint32_t {
+  enum class kind : std::int32_t {
     counted,      ///< the jobs in `outcomes` are done; `path` is the last one's if that failed
-    holding,      ///< the consumer holds the one job in `outcomes`, at `path`, and waits
+    holding,      ///< the consumer holds this job, at `path`, and waits to be killed
     walk_ended,   ///< the producer has queued `jobs` jobs, and these are all
     walk_failed,  ///< the producer cannot go on, for the reason in `path`
     round_over    ///< producer and consumers have ended: no report is under way behind this one
@@ -50,11 +50,10 @@ struct report {
   kind what = kind::counted;
   pid_t sender = 0;
   std::uint64_t jobs = 0;
-  std::vector<outcome> outcomes;
+  outcome of_job;
   std::string path;
 
-  static constexpr std::size_t outcomes_max = 32;
-  static constexpr std::size_t bytes_max = 32 + outcomes_max * sizeof(outcome) + path_bytes_max;
+  static constexpr std::size_t bytes_max = 16 + sizeof(outcome) + path_bytes_max;
 };
 
 /// The hash of a walk that has come to `path` after one with the hash `before` (FNV-1a).

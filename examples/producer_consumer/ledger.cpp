@@ -1,29 +1,22 @@
 #include "ledger.hpp"
 
-#include <algorithm>
-
 namespace producer_consumer {
 
-int ledger::add(const report& counted) {
-  int error = 0;
-  for (const outcome& one : counted.outcomes) {
-    if (one.sequence == watched_ && !taken_again_ns_) taken_again_ns_ = one.taken_ns;
-    error = 0;
-    if (!seen_.insert(one.sequence)) continue;
-    if (one.sequence >= last_) {
-      last_ = one.sequence;
-      chain_ = one.chain;
-    }
-    consumer_progress& consumer = consumers_[counted.sender];
-    consumer.pid = counted.sender;
-    error = one.error;
-    if (error != 0) continue;
-    ++files_;
-    counted_ += one.counted;
-    ++consumer.files;
-    consumer.bytes += one.counted.bytes;
+bool ledger::add(pid_t consumer, const outcome& done) {
+  if (done.sequence == watched_ && !taken_again_ns_) taken_again_ns_ = done.taken_ns;
+  if (!seen_.insert(done.sequence)) return false;
+  if (done.sequence >= last_) {
+    last_ = done.sequence;
+    chain_ = done.chain;
   }
-  return error;
+  consumer_progress& own = consumers_[consumer];
+  own.pid = consumer;
+  if (done.error != 0) return true;
+  ++files_;
+  counted_ += done.counted;
+  ++own.files;
+  own.bytes += done.counted.bytes;
+  return true;
 }
 
 progress ledger::so_far() const {

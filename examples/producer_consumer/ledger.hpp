@@ -15,9 +15,8 @@ namespace producer_consumer {
 /// in flight.
 class ledger {
  public:
-  /// Enters the outcomes of a report. Returns the errno of its last outcome if that is new, and
-  /// the job could not be done; else 0.
-  int add(const report& counted);
+  /// Enters what a consumer has done. Returns whether the job was not done before.
+  bool add(pid_t consumer, const outcome& done);
 
   /// Forgets a consumer that has ended; what it has done stays.
   void forget(pid_t consumer) { consumers_.erase(consumer); }

@@ -71,7 +71,7 @@ auto inspect(Inspector& f, outcome& x) {
 }
 template <class Inspector>
 auto inspect(Inspector& f, report& x) {
-  HAWSER_INSPECT(f, "report", x.what, x.sender, x.jobs, x.outcomes, x.path);
+  HAWSER_INSPECT(f, "report", x.what, x.sender, x.jobs, x.of_job, x.path);
 }
 template <class Inspector>
 auto inspect(Inspector& f, job& x) {
