@@ -28,7 +28,7 @@ struct value {
 /// One run of one measurement.
 struct sample {
   std::vector<value> values;
-  /// A process was taken off its CPU while it was being timed: something else ran there.
+  /// A process was kept off its CPU for long while it was being timed: others ran there.
   bool disturbed = false;
 };
 

@@ -42,11 +42,11 @@ std::system_error system_failure(const char* call) {
   return {errno, std::generic_category(), call};
 }
 
-/// Of the calling thread: how often something else was put on its CPU before it slept.
-long preemptions() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_nivcsw;
+/// How long the calling thread has been ready to run while others ran on its CPU.
+std::int64_t waited_for_cpu_ns() {
+  std::int64_t ran = 0, waited = 0;
+  std::ifstream{"/proc/thread-self/schedstat"} >> ran >> waited;
+  return waited;
 }
 
 [[noreturn]] void run_role(const process_role& role, pid_t parent, role_note* note) {
@@ -223,10 +223,11 @@ void end_samples_on_signals() {
 
 int signal_received() { return signal_seen; }
 
-timed_section::timed_section() : before_(preemptions()) {}
+timed_section::timed_section() : from_ns_(now_ns()), waited_ns_(waited_for_cpu_ns()) {}
 
 timed_section::~timed_section() {
-  if (own_note != nullptr && preemptions() != before_) own_note->disturbed = true;
+  const std::int64_t lost = waited_for_cpu_ns() - waited_ns_;
+  if (own_note != nullptr && lost > (now_ns() - from_ns_) / 50) own_note->disturbed = true;
 }
 
 pid_t start_process(const process_role& role) { return fork_role(role, nullptr); }

@@ -74,7 +74,7 @@ struct process_role {
 };
 
 /// Forks one process a role and waits for all of them.
-/// Returns whether one of them was taken off its CPU meanwhile (see `timed_section`).
+/// Returns whether one of them was kept off its CPU while it timed (see `timed_section`).
 /// Throws `wrong_figure` if one throws, dies or is not done in time, `interrupted` after a
 /// signal; the others are killed.
 bool run_processes(const std::vector<process_role>& roles,
@@ -85,7 +85,8 @@ void end_samples_on_signals();
 /// The signal that came, or 0. To be looked at where a sample waits.
 int signal_received();
 
-/// Brackets what a role times, so that a preemption inside it is noticed.
+/// Brackets what a role times. If others had its CPU for more than a fiftieth of that, the sample
+/// counts as disturbed.
 class timed_section {
  public:
   timed_section();
@@ -94,7 +95,7 @@ class timed_section {
   timed_section& operator=(const timed_section&) = delete;
 
  private:
-  long before_;
+  std::int64_t from_ns_, waited_ns_;
 };
 
 /// Forks `body` as a process of its own (pinned, killed with us). For samples that kill.
