@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -34,7 +35,10 @@ struct child_record {
   std::optional<int> told_code;
   std::optional<exit_status> status;
   std::vector<std::function<void(const exit_status&)>> callbacks;
+  std::size_t callbacks_pending = 0;  // not yet returned
 
+  /// Ended, and everybody who asked for it has been called back.
+  bool is_over() const { return status && callbacks_pending == 0; }
   bool is_decided() const { return ready || refusal || status; }
   /// False: it has ended. The caller holds no lock.
   bool signal(int number) const;

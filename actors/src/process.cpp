@@ -27,17 +27,20 @@ process::~process() { end(); }
 void process::end() noexcept {
   const auto mine = std::move(record_);
   if (mine == nullptr || mine->owner != getpid() || mine->detached) return;
-  const auto ended = [&] { return mine->status.has_value(); };
-  if (!mine->signal(SIGTERM)) return;
   // On the keeper's thread nobody would tell us that it has ended.
-  if (!detail::process_keeper::is_this_thread()) {
-    std::unique_lock hold{mine->mutex};
-    if (mine->changed.wait_for(hold, mine->stop_timeout, ended)) return;
+  if (detail::process_keeper::is_this_thread()) {
+    mine->signal(SIGKILL);
+    return;
   }
-  mine->signal(SIGKILL);
-  if (detail::process_keeper::is_this_thread()) return;
+  if (mine->signal(SIGTERM)) {
+    std::unique_lock hold{mine->mutex};
+    if (!mine->changed.wait_for(hold, mine->stop_timeout, [&] { return mine->is_over(); })) {
+      hold.unlock();
+      mine->signal(SIGKILL);
+    }
+  }
   std::unique_lock hold{mine->mutex};
-  mine->changed.wait(hold, ended);
+  mine->changed.wait(hold, [&] { return mine->is_over(); });
 }
 
 process process::start(const process_options& options, const detail::entry& entry,
@@ -87,12 +90,14 @@ std::optional<exit_status> process::join_for(std::chrono::nanoseconds timeout) c
 std::optional<exit_status> process::join_until(clock::time_point deadline) const {
   const detail::child_record& child = record("join");
   std::unique_lock hold{child.mutex};
-  const auto ended = [&] { return child.status.has_value(); };
-  if (!ended() && detail::process_keeper::is_this_thread())
+  if (detail::process_keeper::is_this_thread()) {
+    if (child.status) return child.status;
     throw make_error(errc::not_supported, "join", child.name,
                      "an exit callback cannot wait for another process; use on_exit there");
-  if (deadline == clock::time_point::max()) child.changed.wait(hold, ended);
-  else child.changed.wait_until(hold, deadline, ended);
+  }
+  const auto is_over = [&] { return child.is_over(); };
+  if (deadline == clock::time_point::max()) child.changed.wait(hold, is_over);
+  else child.changed.wait_until(hold, deadline, is_over);
   return child.status;
 }
 
@@ -102,15 +107,15 @@ bool process::kill() const { return signal(SIGKILL); }
 
 void process::on_exit(exit_callback callback) const {
   record("watch");
-  detail::child_record& child = *record_;
-  std::unique_lock hold{child.mutex};
-  if (!child.status) {
-    child.callbacks.push_back(std::move(callback));
-    return;
+  {
+    const std::scoped_lock hold{record_->mutex};
+    ++record_->callbacks_pending;
+    if (!record_->status) {
+      record_->callbacks.push_back(std::move(callback));
+      return;
+    }
   }
-  const exit_status status = *child.status;
-  hold.unlock();
-  detail::process_keeper::instance().call_back(std::move(callback), status);
+  detail::process_keeper::instance().call_back(record_, std::move(callback));
 }
 
 void process::on_exit(const caf::actor& listener) const {

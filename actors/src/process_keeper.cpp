@@ -126,12 +126,15 @@ void process_keeper::turn(int timeout_ms) {
 
 void process_keeper::run_callbacks() {
   while (!due_.empty()) {
-    const auto due = std::exchange(due_, {});
-    for (const auto& [callback, status] : due) {
+    for (auto& [child, callback] : std::exchange(due_, {})) {
       try {
-        callback(status);
-      } catch (...) {  // documented: nobody is there to catch it
+        callback(*child->status);  // it has ended: nobody changes the status any more
+      } catch (...) {              // documented: nobody is there to catch it
       }
+      callback = nullptr;  // what it refers to may go when join returns
+      const std::scoped_lock hold{child->mutex};
+      --child->callbacks_pending;
+      child->changed.notify_all();
     }
   }
 }
@@ -150,16 +153,15 @@ std::shared_ptr<child_record> process_keeper::on_thread(
   return result.get();
 }
 
-void process_keeper::call_back(std::function<void(const exit_status&)> callback,
-                               exit_status status) {
+void process_keeper::call_back(std::shared_ptr<child_record> child,
+                               std::function<void(const exit_status&)> callback) {
+  due_callback due{std::move(child), std::move(callback)};
   if (on_keeper_thread) {
-    due_.emplace_back(std::move(callback), std::move(status));
+    due_.push_back(std::move(due));
     return;
   }
   const std::scoped_lock hold{mutex_};
-  jobs_.push_back([this, callback = std::move(callback), status = std::move(status)] {
-    due_.emplace_back(callback, status);
-  });
+  jobs_.push_back([this, due = std::move(due)] { due_.push_back(due); });
   eventfd_write(control_.get(), 1);
 }
 
@@ -274,7 +276,7 @@ void process_keeper::bury(std::uint64_t id, const std::shared_ptr<child_record>&
     child->pidfd.reset();
     child->channel.reset();
     child->status = status;
-    for (auto& callback : child->callbacks) due_.emplace_back(std::move(callback), status);
+    for (auto& callback : child->callbacks) due_.push_back({child, std::move(callback)});
     child->callbacks.clear();
     child->changed.notify_all();
   }

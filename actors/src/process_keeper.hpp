@@ -26,8 +26,9 @@ class process_keeper {
   std::shared_ptr<child_record> start(const order& content, std::chrono::milliseconds timeout,
                                       std::chrono::milliseconds stop_timeout);
 
-  /// Runs `callback` on the keeper's thread, which has had a child already.
-  void call_back(std::function<void(const exit_status&)> callback, exit_status status);
+  /// Runs a callback of an ended child on the keeper's thread; it counts as pending already.
+  void call_back(std::shared_ptr<child_record> child,
+                 std::function<void(const exit_status&)> callback);
 
   /// Whether the caller runs on the keeper's thread, where waiting for a child has no end.
   static bool is_this_thread() noexcept;
@@ -53,7 +54,10 @@ class process_keeper {
   std::map<std::uint64_t, std::shared_ptr<child_record>> children_;
   std::uint64_t next_id_ = 1;
 
-  using due_callback = std::pair<std::function<void(const exit_status&)>, exit_status>;
+  struct due_callback {
+    std::shared_ptr<child_record> child;
+    std::function<void(const exit_status&)> callback;
+  };
   std::vector<due_callback> due_;  // the thread's own
 };
 

@@ -221,24 +221,20 @@ TEST(ProcessTest, TerminatesWhatNobodyJoined) {
   std::optional<exit_status> seen;
   {
     auto child = process::spawn(wait_for_a_signal);
-    // Called back on another thread; ~process returns once the status is known, so wait for it.
-    std::promise<exit_status> ended;
-    child.on_exit([&](const exit_status& status) { ended.set_value(status); });
-    { const process dies = std::move(child); }
-    seen = ended.get_future().get();
+    child.on_exit([&](const exit_status& status) { seen = status; });
   }
   EXPECT_EQ(seen, exit_status::killed(SIGTERM));
 }
 
 TEST(ProcessTest, KillsWhatDoesNotTerminate) {
   const test::temporary_folder folder;
-  std::promise<exit_status> ended;
+  std::optional<exit_status> seen;
   {
     auto child = process::spawn({.stop_timeout = 50ms}, ignore_terminate, folder / "ready");
-    child.on_exit([&](const exit_status& status) { ended.set_value(status); });
+    child.on_exit([&](const exit_status& status) { seen = status; });
     ASSERT_TRUE(test::eventually([&] { return std::filesystem::exists(folder / "ready"); }));
   }
-  EXPECT_EQ(ended.get_future().get(), exit_status::killed(SIGKILL));
+  EXPECT_EQ(seen, exit_status::killed(SIGKILL));
 }
 
 TEST(ProcessTest, CallsBackSoonOnItsOwnThreadWhenItHasEnded) {
@@ -251,6 +247,20 @@ TEST(ProcessTest, CallsBackSoonOnItsOwnThreadWhenItHasEnded) {
   const auto [status, thread] = seen.get_future().get();
   EXPECT_EQ(status, exit_status::exited(5));
   EXPECT_NE(thread, std::this_thread::get_id());
+}
+
+TEST(ProcessTest, JoinReturnsAfterTheExitCallbacks) {
+  for (int i = 0; i < 20; ++i) {
+    std::atomic<bool> returned = false;
+    auto child = process::spawn(return_code, 0);
+    child.on_exit([&](const exit_status&) {
+      std::this_thread::sleep_for(1ms);  // a join that did not wait would be first
+      returned = true;
+    });
+    if (i % 2 == 0) child.join();
+    else child = {};
+    EXPECT_TRUE(returned);
+  }
 }
 
 TEST(ProcessTest, CanBeStartedAgainFromItsExitCallback) {

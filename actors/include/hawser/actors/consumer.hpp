@@ -120,11 +120,10 @@ class consumer : public caf::event_based_actor {
       if (held_.empty()) quit(stop_reason_);
       return;
     }
-    // Refilled in halves, so that one lock of the queue serves several messages.
-    if (held_.size() > options_.credit / 2) return;
+    if (wait_.is_waiting()) return;  // the queue had nothing more, and will tell
     for (auto& lease : queue_->try_lease_batch(options_.credit - held_.size()))
       hand_over(std::move(lease));
-    if (held_.size() > options_.credit / 2) return;
+    if (held_.size() == options_.credit) return;
     if (queue_->drained()) return end();
     wait_.begin(*queue_, shm::ready::readable, this);
   } catch (const hawser::error& failed) {

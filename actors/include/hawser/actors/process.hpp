@@ -106,7 +106,7 @@ class process {
 
   /// Ends a process that nobody joined: terminates it, and kills it if that did not end it
   /// within `stop_timeout`. A detached one is left alone.
-  /// Blocks     Until the process has ended.
+  /// Blocks     Until the process has ended and its exit callbacks have returned.
   ~process();
 
   /// Starts a registered function, or CAF function, with checked arguments.
@@ -173,7 +173,8 @@ class process {
   /// Nothing while it runs.
   std::optional<exit_status> status() const;
 
-  /// Waits until the process has ended. May be called again, and by several threads.
+  /// Waits until the process has ended and its exit callbacks have returned. May be called
+  /// again, and by several threads.
   /// Errors     `not_supported` inside an exit callback, which would wait for itself.
   exit_status join() const;
   /// Returns    Nothing if it still runs.

@@ -30,6 +30,8 @@ class channel_wait {
     });
   }
 
+  bool is_waiting() const { return waiting_; }
+
   /// The wake_atom has come.
   void ended() { waiting_ = false; }
 
