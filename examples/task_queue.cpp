@@ -79,14 +79,17 @@ int main(int argc, char** argv) try {
     results.close();
   }};
 
-  // A queue ends when all who fill it have ended, in whatever way.
+  // A queue ends when all who fill it have ended, in whatever way; and the tasks do when nobody is
+  // left to take them.
   std::atomic<unsigned> producing{producer_count};
   std::atomic<unsigned> working{worker_count};
   std::vector<actors::process> children;
   for (unsigned i = 0; i < worker_count; ++i) {
     children.push_back(actors::process::spawn(work, tasks.name(), results.name()));
     children.back().on_exit([&](const actors::exit_status&) {
-      if (--working == 0) results.close();
+      if (--working > 0) return;
+      tasks.close();
+      results.close();
     });
   }
   for (std::uint64_t i = 0; i < producer_count; ++i) {
