@@ -52,7 +52,9 @@ enum class sleeping {
   popper,
   leaser,  ///< acknowledges what it gets
   pusher,
-  undertaker  ///< pops from the dead letters
+  undertaker,    ///< pops from the dead letters
+  watcher,       ///< no thread of it sleeps: a callback says that there is something to pop
+  space_watcher  ///< likewise, that there is room to push
 };
 
 struct queue_case {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 namespace hawser::test {
@@ -164,6 +165,18 @@ std::string queue_scenario<T>::doze(int object) {
   }
   switch (case_.other) {
     case sleeping::nobody: break;
+    case sleeping::space_watcher:
+      for (;;) {
+        await_callback(shm::ready::writable);
+        const push_status status = queue_->try_push(maker::make(of_sleeper));
+        if (status != push_status::full) return status == push_status::ok ? "pushed" : "closed";
+      }
+    case sleeping::watcher:
+      for (;;) {
+        await_callback(shm::ready::readable);
+        if (const auto message = queue_->try_pop()) return std::to_string(maker::id_of(*message));
+        if (queue_->drained()) return "closed";
+      }
     case sleeping::pusher:
       return queue_->push(maker::make(of_sleeper)) == push_status::ok ? "pushed" : "closed";
     case sleeping::popper:
@@ -180,6 +193,19 @@ std::string queue_scenario<T>::doze(int object) {
     }
   }
   return {};
+}
+
+template <class T>
+void queue_scenario<T>::await_callback(shm::ready what) {
+  std::promise<void> called;
+  const auto handle = queue_->async_wait(what, [&] { called.set_value(); });
+  called.get_future().wait();
+}
+
+template <class T>
+bool queue_scenario<T>::is_dozing(pid_t sleeper, int object) {
+  if (!watches()) return scenario::is_dozing(sleeper, object);
+  return raw_segment(name_of(object)).is_armed(sleeper);
 }
 
 template <class T>
@@ -219,7 +245,8 @@ template <class T>
 bool queue_scenario<T>::sleeper_should_wake() {
   switch (case_.other) {
     case sleeping::undertaker: return true;
-    case sleeping::pusher: return queue_->closed() || raw_->occupied() < case_capacity;
+    case sleeping::pusher:
+    case sleeping::space_watcher: return queue_->closed() || raw_->occupied() < case_capacity;
     default: return queue_->size() != 0 || queue_->drained();
   }
 }
@@ -233,7 +260,7 @@ void queue_scenario<T>::hear_sleeper(evidence& e, killpoint::sleeper_news& sleep
   }
   if (!text) {
     // It had no reason yet. It gets one now.
-    if (case_.other == sleeping::pusher) {
+    if (pushes()) {
       const auto message = timed(e, [&] { return queue_->try_pop(); });
       if (!message) throw failed{"a full queue gave no message"};
       e.got.push_back({maker::id_of(*message), 1});

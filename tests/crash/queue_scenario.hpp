@@ -52,6 +52,7 @@ class queue_scenario final : public killpoint::scenario {
   void enter(int object) override;
   void operate() override;
   std::string doze(int object) override;
+  bool is_dozing(pid_t sleeper, int object) override;
   void release() override;
   std::string listen(killpoint::sleeper_news& sleeper) override;
   killpoint::verdict check(killpoint::sleeper_news& sleeper, bool complete) override;
@@ -84,6 +85,13 @@ class queue_scenario final : public killpoint::scenario {
   void hear_sleeper(evidence& e, killpoint::sleeper_news& sleeper);
   bool sleeper_should_wake();
   void drain(evidence& e);
+  void await_callback(shm::ready what);
+  bool pushes() const {
+    return case_.other == sleeping::pusher || case_.other == sleeping::space_watcher;
+  }
+  bool watches() const {
+    return case_.other == sleeping::watcher || case_.other == sleeping::space_watcher;
+  }
   void note(evidence& e, const lease& taken) {
     e.got.push_back({maker::id_of(*taken), taken.attempts()});
   }

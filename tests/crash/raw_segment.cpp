@@ -53,6 +53,13 @@ std::uint32_t raw_segment::own_tag() const {
   return 0;
 }
 
+bool raw_segment::is_armed(pid_t process) const {
+  for (const auto& row : layout().rows)
+    if (row.tag.load() != 0 && row.pid == static_cast<std::uint32_t>(process))
+      return row.armed.load() != 0;
+  return false;
+}
+
 std::size_t raw_segment::occupied() const {
   std::size_t count = 0;
   for (std::uint64_t i = 0; i < queue().slots; ++i)

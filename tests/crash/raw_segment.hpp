@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace hawser::test {
 
 /// Where the queue of this name lives.
@@ -29,6 +31,8 @@ class raw_segment {
 
   /// Rows that are taken: by the living, and by the dead that were not swept yet.
   [[nodiscard]] std::size_t participants() const;
+  /// Whether this process has asked for a callback.
+  [[nodiscard]] bool is_armed(pid_t process) const;
   /// Slots that are not free.
   [[nodiscard]] std::size_t occupied() const;
   /// The tag of this process, 0 if it is none.

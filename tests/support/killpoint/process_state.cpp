@@ -44,13 +44,17 @@ bool is_asleep_on_shared_futex(pid_t thread) {
   return false;
 }
 
-bool wait_until_asleep_on_shared_futex(pid_t thread, std::chrono::milliseconds limit) {
+bool wait_until(const std::function<bool()>& holds, std::chrono::milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (!is_asleep_on_shared_futex(thread)) {
+  while (!holds()) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::microseconds{50});  // /proc cannot be waited for
   }
   return true;
+}
+
+bool wait_until_asleep_on_shared_futex(pid_t thread, std::chrono::milliseconds limit) {
+  return wait_until([=] { return is_asleep_on_shared_futex(thread); }, limit);
 }
 
 std::vector<pid_t> other_threads(pid_t process) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <sys/types.h>
@@ -15,6 +16,8 @@ bool is_asleep(pid_t thread);
 /// Whether the thread sleeps on a futex that lies in memory it shares with other processes.
 bool is_asleep_on_shared_futex(pid_t thread);
 
+/// Waits until `holds()`. False: not within `limit`.
+bool wait_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
 /// Waits until `is_asleep_on_shared_futex`. False: not within `limit`.
 bool wait_until_asleep_on_shared_futex(pid_t thread, std::chrono::milliseconds limit);
 

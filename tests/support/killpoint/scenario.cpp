@@ -1,5 +1,6 @@
 #include "scenario.hpp"
 
+#include "process_state.hpp"
 #include "servant.hpp"
 
 #include <sstream>
@@ -22,6 +23,10 @@ verdict verdict::from_text(const std::string& text) {
   in.get();
   std::getline(in, result.failure, '\0');
   return result;
+}
+
+bool scenario::is_dozing(pid_t sleeper, int /*object*/) {
+  return is_asleep_on_shared_futex(sleeper);
 }
 
 std::optional<std::string> sleeper_news::wait(std::chrono::milliseconds limit) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include <sys/types.h>
+
 namespace hawser::test::killpoint {
 
 /// How long the next operation of a survivor may take after the kill.
@@ -76,6 +78,9 @@ class scenario {
   virtual void operate() = 0;
   /// Sleeper: the blocking operation; its text goes to `check`.
   virtual std::string doze(int /*object*/) { return {}; }
+  /// Tracer: whether the sleeper, process `sleeper`, sleeps. The default looks for a futex in
+  /// shared memory.
+  [[nodiscard]] virtual bool is_dozing(pid_t sleeper, int object);
   /// Survivor: wakes the victim that blocks in `operate`.
   virtual void release() {}
   /// Survivor, while the victim lives and its operation is complete: what is wrong, in words.

@@ -164,7 +164,8 @@ sweep::passage sweep::kill_at(const target& where, verdict& found) {
     if (victim.run_to_mark(setup_limit) != progress::marked) return "the victim cannot enter";
     if (subject_.has_sleeper()) {
       world_->sleeper->ask(std::to_string(object_));
-      if (!wait_until_asleep_on_shared_futex(world_->sleeper->pid(), setup_limit))
+      const pid_t sleeper = world_->sleeper->pid();
+      if (!wait_until([&] { return subject_.is_dozing(sleeper, object_); }, setup_limit))
         return "the sleeper does not sleep";
     }
     {
@@ -176,6 +177,8 @@ sweep::passage sweep::kill_at(const target& where, verdict& found) {
       occupant.reset();
       state = operate_until(where, victim);
       if (where.spared && state.complete) {
+        of_survivor.reset();
+        of_sleeper.reset();
         const auto heard = world_->survivor->ask("listen", options_.check_limit);
         if (heard != "ok") return heard.value_or("a survivor hangs beside the complete victim");
       }
