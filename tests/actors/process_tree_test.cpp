@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <deque>
 #include <thread>
 #include <vector>
 
@@ -28,6 +29,22 @@ void show_pid_and_wait(std::filesystem::path out) {
   for (;;) pause();
 }
 HAWSER_PROCESS(show_pid_and_wait);
+
+void wait_for_ever() {
+  for (;;) pause();
+}
+HAWSER_PROCESS(wait_for_ever);
+
+/// Is always in the middle of starting one.
+void start_children_for_ever(std::filesystem::path running) {
+  test::write_file(running, "running");
+  std::deque<process> children;
+  for (;;) {
+    children.push_back(process::spawn(wait_for_ever));
+    if (children.size() > 4) children.pop_front();
+  }
+}
+HAWSER_PROCESS(start_children_for_ever);
 
 enum class ending { wait, leave, throw_it };
 
@@ -80,6 +97,23 @@ TEST(ProcessTreeTest, AKilledParentTakesItsChildrenAlong) {
   int status = 0;
   EXPECT_EQ(waitpid(grandchild, &status, 0), grandchild);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+TEST(ProcessTreeTest, AParentKilledWhileItStartsChildrenTakesThemAlong) {
+  const adopts_orphans orphanage;
+  for (int round = 0; round < 20; ++round) {
+    const test::temporary_folder folder;
+    auto parent = process::spawn(start_children_for_ever, folder / "running");
+    ASSERT_TRUE(test::eventually([&] { return std::filesystem::exists(folder / "running"); }));
+    usleep(static_cast<useconds_t>(round) * 700);  // another moment each time
+    parent.kill();
+    EXPECT_EQ(parent.join(), exit_status::killed(SIGKILL));
+    EXPECT_TRUE(test::eventually([] {
+      while (waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+      return !test::has_children();
+    }));
+  }
 }
 
 TEST(ProcessTreeTest, AParentThatLeavesTakesItsChildrenAlong) {

@@ -10,7 +10,7 @@
 /// bounded for sends and for requests apart: whoever sends requests and waits for their answers
 /// is slowed down to the consumers' speed. What is above the bounds is rejected: a request is
 /// answered with `channel_error::full`, a send is counted, and its sender told if asked for.
-/// No thread waits.
+/// No thread waits. If this process dies, what waits here is lost; what was answered is not.
 #pragma once
 
 #include <hawser/actors/channel_error.hpp>
