@@ -103,6 +103,7 @@ bool attachment::sweep(std::uint32_t id) {
     row.armed.store(0, std::memory_order_relaxed);
     // Woken before the row is free: if we die in between, the next sweeper wakes them again.
     HAWSER_MUTATE(sweep_wakes_nobody, ops_.wake(*this), void());
+    HAWSER_MUTATE(sweep_wakes_nobody, ring_all(), void());
     row.tag.store(0, std::memory_order_release);  // I3
   }
   unlock(lock_fd_, gate_byte + id);
@@ -117,6 +118,18 @@ void attachment::ring(std::uint32_t bits) noexcept {
     if ((row.armed.load(std::memory_order_relaxed) & bits) == 0) continue;
     if ((row.armed.fetch_and(~bits, std::memory_order_acq_rel) & bits) != 0)
       ring_doorbell(row.doorbell.load(std::memory_order_relaxed));
+  }
+}
+
+void attachment::ring_all() noexcept {
+  const std::uint32_t highest =
+      std::min(layout().header.highest_id.load(std::memory_order_relaxed), participants_max);
+  for (std::uint32_t id = 1; id <= highest; ++id) {
+    participant_row& row = layout().rows[id];
+    const std::uint64_t doorbell = row.doorbell.load(std::memory_order_relaxed);
+    if (row.tag.load(std::memory_order_acquire) == 0 || doorbell == 0) continue;
+    row.armed.store(0, std::memory_order_release);
+    ring_doorbell(doorbell);
   }
 }
 

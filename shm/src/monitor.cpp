@@ -92,6 +92,12 @@ void monitor::forget(attachment& channel) noexcept {
 bool monitor::watch(attachment& channel) noexcept try {
   const std::scoped_lock hold{mutex_};
   if (!running_) start();
+  return look_at_members(channel);
+} catch (...) {
+  return false;  // no descriptor or thread to be had: the wait's short slices do the work
+}
+
+bool monitor::look_at_members(attachment& channel) noexcept try {
   segment_layout& layout = channel.layout();
   const std::uint32_t membership = layout.header.membership.load(std::memory_order_acquire);
   if (channel.watched_ && channel.watched_membership_ == membership) return channel.covered_;
@@ -118,7 +124,8 @@ bool monitor::watch(attachment& channel) noexcept try {
   channel.covered_ = covered;
   return covered;
 } catch (...) {
-  return false;  // no descriptor or thread to be had: the wait's short slices do the work
+  channel.watched_ = channel.covered_ = false;
+  return false;  // no descriptor or memory to be had: the wait's short slices do the work
 }
 
 bool monitor::add_peer(std::uint32_t pid, participant place) {
@@ -286,6 +293,7 @@ void monitor::cancel(std::uint64_t id) noexcept {
 void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
   for (auto entry = waits_.begin(); entry != waits_.end();) {
     async_request& request = entry->second.request;
+    look_at_members(*request.channel);  // who attaches rings, so that we watch it from now on
     participant_row& row =
         request.channel->layout().rows[id_of(request.channel->tag_if_attached())];
     // Armed: nothing has happened since we looked last.

@@ -64,6 +64,7 @@ class monitor {
   void run(std::uint64_t round, int epoll, int control);
   void nudge() noexcept;
   bool add_peer(std::uint32_t pid, participant place);
+  bool look_at_members(attachment& channel) noexcept;
   void forget(attachment& channel) noexcept;
   void peer_died(std::uint32_t pid);
   void bury();

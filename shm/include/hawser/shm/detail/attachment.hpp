@@ -95,6 +95,9 @@ class attachment {
 
   /// Rings the doorbells of those who armed one of `bits` here. Called after a wake.
   void ring(std::uint32_t bits) noexcept;
+  /// Rings every doorbell and has it armed anew. For a sweep: the dead one may have taken the
+  /// arming off an event or a row, and have died before it rang.
+  void ring_all() noexcept;
 
  private:
   friend class monitor;
