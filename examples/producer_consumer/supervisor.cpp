@@ -29,6 +29,9 @@ constexpr std::size_t reports_capacity = 64;
 // A producer that is killed over and over would never be through.
 constexpr unsigned rounds_max = 20;
 
+// Consumers are replaced for as long as jobs get done; and so often if none does.
+constexpr unsigned fruitless_deaths_max = 100;
+
 // When all is counted, consumers have so long to end by themselves. One may be stopped.
 constexpr std::chrono::seconds end_timeout{1};
 
@@ -127,7 +130,7 @@ void supervisor::start(const std::function<void()>& one) {
   }
 }
 
-bool supervisor::may_replace() { return ++fruitless_deaths_ <= 10 + 3 * options_.consumers; }
+bool supervisor::may_replace() { return ++fruitless_deaths_ <= fruitless_deaths_max; }
 
 // Handles the next message, if there is one before `time`. Returns whether there was.
 bool supervisor::receive_until(clock::time_point time) {

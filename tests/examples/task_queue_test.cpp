@@ -47,6 +47,8 @@ TEST(TaskQueueTest, GivesExactlyOneResultForEachTaskWhenWorkersAreKilled) {
   for (unsigned seed = 0; seed < 5; ++seed) {
     running_program running{{program, "--tasks", "100000", "--workers", "4"}};
     std::mt19937 random{seed};
+    // The workers are started first: with a producer there, none is killed while it starts.
+    ASSERT_TRUE(running.wait_until([&] { return running.children().size() > 4; }));
     for (int killed = 0; killed < 3 && !running.wait(std::chrono::milliseconds{0});) {
       std::this_thread::sleep_for(std::chrono::microseconds{random() % 20'000});
       for (const pid_t child : running.children())
@@ -65,6 +67,7 @@ TEST(TaskQueueTest, GivesExactlyOneResultForEachTaskWhenWorkersAreKilled) {
 TEST(TaskQueueTest, SaysSoWhenNobodyIsLeftToDoTheTasks) {
   running_program running{{program, "--tasks", "1000000", "--workers", "1"}};
   ASSERT_TRUE(running.wait_until([&] {
+    if (running.children().size() < 2) return false;
     for (const pid_t child : running.children())
       if (command_name(child) == "work") return ::kill(child, SIGKILL) == 0;
     return false;
