@@ -209,6 +209,8 @@ queue_core::queue_core(const queue_request& request)
   first_ = channel_.body() + sizeof(queue_layout);
   // Far enough that the other side is not touched, for most of a look's validity.
   outlook_ = slots_ < 64 ? 0 : std::min<std::uint64_t>(slots_ / 4, 256);
+  look_every_ = outlook_ / 2;
+  mask_ = (slots_ & (slots_ - 1)) == 0 ? slots_ - 1 : 0;
   // More than two lines of a message are fetched as they are copied.
   prefetch_last_ = std::min<std::size_t>(slot_bytes_, 128) - 1;
 }

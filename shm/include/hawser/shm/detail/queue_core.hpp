@@ -116,7 +116,7 @@ class queue_core {
   };
 
   std::size_t index_of(std::uint64_t position) const noexcept {
-    return (slots_ & (slots_ - 1)) == 0 ? position & (slots_ - 1) : position % slots_;
+    return mask_ != 0 ? position & mask_ : position % slots_;
   }
   std::byte* slot(std::size_t index) const noexcept { return first_ + index * slot_bytes_; }
 
@@ -131,7 +131,7 @@ class queue_core {
   /// is far away; elsewhere it would take away lines that are in use there.
   template <class Ready>
   void prefetch(outlook& ahead, std::uint64_t at, Ready ready) noexcept {
-    if (at - ahead.looked_at >= outlook_ / 2) [[unlikely]] {
+    if (at - ahead.looked_at >= look_every_) [[unlikely]] {
       const std::uint64_t there = at + outlook_;
       ahead = {at, outlook_ != 0 && ready(there, slot_state{state_of(slot(index_of(there)))
                                                                 .load(std::memory_order_relaxed)})};
@@ -151,6 +151,10 @@ class queue_core {
     tail_seen_ = tail;
     return position < tail_seen_;
   }
+  template <class Write>
+  push_result push_slowly(std::size_t n, const deadline& until, Write& write);
+  template <bool Pop, class Visit>
+  take_result take_slowly(std::size_t n, const deadline& until, Visit& visit);
   template <bool Pop, class Visit>
   void give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit);
   template <bool Pop, class Visit>
@@ -190,7 +194,9 @@ class queue_core {
   std::size_t slots_, slot_bytes_, payload_offset_, payload_bytes_;
   unsigned attempts_max_;
   std::byte* first_;
-  std::uint64_t outlook_;      // messages to look ahead; 0: too small a queue
+  std::uint64_t outlook_;  // messages to look ahead; 0: too small a queue
+  std::uint64_t look_every_;
+  std::uint64_t mask_;         // slots_ - 1 where that is a mask, else 0
   std::size_t prefetch_last_;  // of a slot: the last byte worth fetching early
   // Of this process, under the producers' lock.
   alignas(64) outlook space_ahead_;
@@ -201,6 +207,7 @@ class queue_core {
   std::uint32_t searched_seq_ = 0;
   std::uint32_t searcher_ = 0;            // the tag that searched; another one after a fork
   std::vector<returned_slot> set_aside_;  // newest first
+  std::atomic<bool> starving_{false};     // the last look found nothing
   // How long to spin before sleeping, learnt.
   std::atomic<std::uint32_t> spin_items_{256}, spin_space_{256};
 };

@@ -64,7 +64,8 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
 }
 
 template <bool Pop, class Visit>
-void queue_core::give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit) {
+[[gnu::always_inline]] inline void queue_core::give(std::byte* slot, slot_state was,
+                                                    std::uint32_t tag, Visit& visit) {
   auto& state = state_of(slot);
   const std::uint32_t attempts = std::min(was.attempts() + 1, slot_state::attempts_limit);
   const bool dead = was.kind() == slot_kind::dead;
@@ -85,7 +86,8 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
   const std::uint32_t tag = channel_.tag();
   queue_layout& q = *body_;
   const bool over = closed();  // before we look: nothing is pushed after it (E5)
-  if (!over && !may_have_items()) {
+  // Looking costs as much as it saves unless there was nothing the last time either.
+  if (starving_.load(std::memory_order_relaxed) && !over && !may_have_items()) {
     channel_.look_for_dead();
     return {0, take_status::empty};
   }
@@ -136,6 +138,8 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
         q.popped.store(q.popped.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
     }
   }
+  if (starving_.load(std::memory_order_relaxed) != (count == 0)) [[unlikely]]
+    starving_.store(count == 0, std::memory_order_relaxed);
   if (count != 0) {
     if constexpr (Pop) {
       notify_space();
@@ -219,15 +223,22 @@ bool queue_core::spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept {
 
 template <class Write>
 push_result queue_core::push(std::size_t n, const deadline& until, Write&& write) {
+  const push_result result = try_push(n, until, write);
+  if (result.status != push_status::full) [[likely]]
+    return result;
+  return push_slowly(n, until, write);
+}
+
+template <class Write>
+[[gnu::noinline]] push_result queue_core::push_slowly(std::size_t n, const deadline& until,
+                                                      Write& write) {
   for (;;) {
-    push_result result = try_push(n, until, write);
-    if (result.status != push_status::full) return result;
     if (spin(spin_space_, [this] { return may_have_space(); })) {
-      result = try_push(n, until, write);
+      const push_result result = try_push(n, until, write);
       if (result.status != push_status::full) return result;
     }
     const std::uint32_t key = body_->space.announce();  // E6
-    result = try_push(n, until, write);
+    const push_result result = try_push(n, until, write);
     if (result.status != push_status::full) return result;
     if (!sleep(body_->space, key, until)) return {0, push_status::timed_out};
   }
@@ -235,16 +246,23 @@ push_result queue_core::push(std::size_t n, const deadline& until, Write&& write
 
 template <bool Pop, class Visit>
 take_result queue_core::take(std::size_t n, const deadline& until, Visit&& visit) {
+  const take_result result = try_take<Pop>(n, until, visit);
+  if (result.status != take_status::empty) [[likely]]
+    return result;
+  return take_slowly<Pop>(n, until, visit);
+}
+
+template <bool Pop, class Visit>
+[[gnu::noinline]] take_result queue_core::take_slowly(std::size_t n, const deadline& until,
+                                                      Visit& visit) {
   event_count& event = dead_view_ ? body_->dead_items : body_->items;
   for (;;) {
-    take_result result = try_take<Pop>(n, until, visit);
-    if (result.status != take_status::empty) return result;
     if (spin(spin_items_, [this] { return may_have_items(); })) {
-      result = try_take<Pop>(n, until, visit);
+      const take_result result = try_take<Pop>(n, until, visit);
       if (result.status != take_status::empty) return result;
     }
     const std::uint32_t key = event.announce();  // E6
-    result = try_take<Pop>(n, until, visit);
+    const take_result result = try_take<Pop>(n, until, visit);
     if (result.status != take_status::empty) return result;
     if (!sleep(event, key, until)) return {0, take_status::timed_out};
   }
