@@ -6,7 +6,7 @@
 #
 #   - shm includes itself, Boost and the system's headers, nothing else: never CAF
 #   - actors of Hawser includes itself and shm
-#   - a quoted include stays beside its file or in its layer's src/
+#   - a quoted include stays in its layer
 #   - examples use what users have: nothing of a detail/ folder
 
 cmake_minimum_required(VERSION 3.25)
@@ -46,7 +46,9 @@ foreach(layer IN ITEMS shm actors examples)
       if(CMAKE_MATCH_1 STREQUAL "<")
         may_include(${layer} "${path}")
       elseif(path MATCHES "\\.\\.")
-        set(allowed FALSE)
+        get_filename_component(target "${tree}/${folder}/${path}" ABSOLUTE)
+        string(FIND "${target}" "${tree}/${layer}/" at)
+        string(COMPARE EQUAL "${at}" 0 allowed)
       elseif(EXISTS "${tree}/${folder}/${path}" OR EXISTS "${tree}/${layer}/src/${path}")
         set(allowed TRUE)
       else()

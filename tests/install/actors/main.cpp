@@ -1,10 +1,11 @@
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
+#include <hawser/actors/process.hpp>
 
-int main() {
-  caf::actor_system_config config;
-  caf::actor_system system{config};
-  caf::scoped_actor self{system};
-  return self->id() != 0 ? 0 : 1;
+using namespace hawser;
+
+int half(int number) { return number / 2; }
+HAWSER_PROCESS(half);
+
+int main(int argc, char** argv) {
+  if (const auto status = actors::run_as_child(argc, argv)) return *status;
+  return actors::process::spawn(half, 84).join().code() == 42 ? 0 : 1;
 }
