@@ -292,6 +292,10 @@ void monitor::cancel(std::uint64_t id) noexcept {
 
 void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
   for (auto entry = waits_.begin(); entry != waits_.end();) {
+    if (entry->second.running) {  // by a thread that its own callback replaced
+      ++entry;
+      continue;
+    }
     async_request& request = entry->second.request;
     look_at_members(*request.channel);  // who attaches rings, so that we watch it from now on
     participant_row& row =
