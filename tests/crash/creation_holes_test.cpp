@@ -1,6 +1,7 @@
 // What a creator's death, a slow creator and a full /dev/shm do to the alternatives, and must
 // not do to us.
 
+#include "../support/own_dev_shm.hpp"
 #include "raw_segment.hpp"
 #include <hawser/shm/queue.hpp>
 
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +20,6 @@
 #include <killpoint/marks.hpp>
 #include <killpoint/servant.hpp>
 #include <killpoint/traced_child.hpp>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,22 +117,8 @@ TEST_F(CreationHolesTest, ASlowCreatorIsWaitedForOrNotSeenAtAll) {
   EXPECT_EQ(segments_with(name), std::vector<std::string>{});
 }
 
-/// Gives this process a /dev/shm of its own of this size.
-bool have_own_shared_memory(const char* size) {
-  const uid_t user = geteuid();
-  const gid_t group = getegid();
-  if (unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0) return false;
-  if (user != 0) {
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << user << ' ' << user << " 1";
-    std::ofstream("/proc/self/gid_map") << group << ' ' << group << " 1";
-  }
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return mount("tmpfs", "/dev/shm", "tmpfs", 0, size) == 0;
-}
-
 std::string use_full_shared_memory() {
-  if (!have_own_shared_memory("size=512k,mode=1777")) return "not permitted";
+  if (!mount_own_dev_shm("size=512k,mode=1777")) return "not permitted";
   try {
     queue q{create_only, "large", {.capacity = 1'000'000}};
     return "created what does not fit";
@@ -165,7 +149,7 @@ TEST_F(CreationHolesTest, AFullSharedMemoryIsAnErrorAtCreationAndNeverASignal) {
 
 TEST_F(CreationHolesTest, PeerMappedRegionDiesOnAFullSharedMemory) {
   servant user{[](const std::string&) -> std::string {
-    if (!have_own_shared_memory("size=512k,mode=1777")) return "not permitted";
+    if (!mount_own_dev_shm("size=512k,mode=1777")) return "not permitted";
     bi::shared_memory_object object(bi::create_only, "peer", bi::read_write);
     object.truncate(4 << 20);
     const bi::mapped_region region(object, bi::read_write);

@@ -1,15 +1,12 @@
 // Names, creation, opening, staleness and every error a segment can give.
 
 #include "../support/child.hpp"
+#include "../support/own_dev_shm.hpp"
 #include <hawser/shm/queue.hpp>
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -317,18 +314,7 @@ TEST(SegmentTest, DescriptorLimitIsAClearErrorAndLeavesNothing) {
 TEST(SegmentTest, FullDevShmIsAnErrorAtCreation) {
   constexpr int cannot_mount = 77;
   child small{[&](const child::report&) {
-    const uid_t user = geteuid();
-    const gid_t group = getegid();
-    if (unshare(CLONE_NEWNS) != 0) {
-      if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return cannot_mount;
-      // Without a mapping it could not own files.
-      std::ofstream{"/proc/self/setgroups"} << "deny";
-      std::ofstream{"/proc/self/uid_map"} << user << ' ' << user << " 1";
-      std::ofstream{"/proc/self/gid_map"} << group << ' ' << group << " 1";
-    }
-    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m") != 0)
-      return cannot_mount;
+    if (!test::mount_own_dev_shm("size=1m")) return cannot_mount;
     const std::string name = unique_name();
     shm::queue<int> fits{create_only, name + ".fits", {.capacity = 16}};
     const error e = error_of([&] { shm::queue<int>(create_only, name, {.capacity = 1 << 20}); });
