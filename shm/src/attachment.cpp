@@ -220,6 +220,7 @@ void attachment::leave() noexcept {
     }
     if (inside) {
       ops_.reclaim(*this, mine);
+      ops_.wake(*this);
       layout().rows[id_of(mine)].tag.store(0, std::memory_order_release);  // I3
       unlock(lock_fd_, gate_byte + id_of(mine));
       struct stat status {};

@@ -123,7 +123,6 @@ void reclaim_queue(attachment& self, std::uint32_t dead) {
     q.producers.release_dead(dead);
     q.consumers.release_dead(dead);
   }
-  HAWSER_MUTATE(sweep_wakes_nobody, wake_queue(self), void());
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   const std::string_view main_kind = wanted != nullptr ? wanted : "";
   const bool is_child = argc > 1 && std::string_view{argv[1]}.starts_with("--hawser");
   if (is_child && main_kind == "leaves early") return 7;
+  if (is_child && main_kind == "is killed") return raise(SIGKILL);
   if (is_child && main_kind == "never arrives")
     for (;;) pause();
 

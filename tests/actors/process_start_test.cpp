@@ -204,6 +204,15 @@ TEST(ProcessStartTest, SaysSoWhenMainEndsBeforeRunAsChild) {
   EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
 }
 
+TEST(ProcessStartTest, SaysSoWhenTheChildIsKilledBeforeRunAsChild) {
+  const auto failed = failure_to_start("is killed", 10s);
+  EXPECT_EQ(failed.code(), errc::system);
+  EXPECT_STREQ(failed.what(),
+               "cannot start process \"return_code\": it ended before it was ready (killed by "
+               "signal 9 (Killed)); look for who killed it");
+  EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
+}
+
 TEST(ProcessStartTest, SaysSoWhenMainDoesNotReachRunAsChildInTime) {
   const auto failed = failure_to_start("never arrives", 100ms);
   EXPECT_EQ(failed.code(), errc::busy);

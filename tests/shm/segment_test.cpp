@@ -1,7 +1,7 @@
-// Names, creation, opening, staleness and every error a segment can give.
+// Names, options, and every error that creating and opening can give.
 
-#include "../support/child.hpp"
 #include "../support/own_dev_shm.hpp"
+#include "segment_support.hpp"
 #include <hawser/shm/queue.hpp>
 
 #include <gtest/gtest.h>
@@ -15,31 +15,10 @@ namespace hawser {
 namespace {
 
 using test::child;
+using test::error_of;
 using test::exists_in_shm;
+using test::path_of;
 using test::unique_name;
-
-std::string path_of(const std::string& name) {
-  return "/dev/shm/hawser." + std::to_string(geteuid()) + "." + name;
-}
-
-/// Runs `action`, which must throw; returns the error.
-template <class Action>
-error error_of(Action action) {
-  try {
-    action();
-  } catch (const error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error";
-  return error{errc::system, "none"};
-}
-
-#define EXPECT_ERROR(CODE, PART, ...)                                           \
-  do {                                                                          \
-    const error e = error_of([&] { __VA_ARGS__; });                             \
-    EXPECT_EQ(e.code(), CODE) << e.what();                                      \
-    EXPECT_NE(std::string{e.what()}.find(PART), std::string::npos) << e.what(); \
-  } while (false)
 
 /// Changes bytes of a segment's file from outside.
 void overwrite(const std::string& name, off_t offset, const std::string& bytes) {
@@ -47,28 +26,6 @@ void overwrite(const std::string& name, off_t offset, const std::string& bytes) 
   ASSERT_GE(fd, 0);
   ASSERT_EQ(pwrite(fd, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
   close(fd);
-}
-
-TEST(SegmentTest, LastToLeaveRemovesIt) {
-  const std::string name = unique_name();
-  {
-    shm::queue<int> a{create_only, name};
-    shm::queue<int> b{open_only, name};
-    { shm::queue<int> c{std::move(a)}; }
-    EXPECT_TRUE(exists_in_shm(name));
-  }
-  EXPECT_FALSE(exists_in_shm(name));
-}
-
-TEST(SegmentTest, KeptSegmentOutlivesItsProcessesWithItsMessages) {
-  const std::string name = unique_name();
-  { shm::queue<int>{create_only, name, {.keep = true}}.push(7); }
-  EXPECT_TRUE(exists_in_shm(name));
-  EXPECT_ERROR(errc::already_exists, "kept", shm::queue<int>(create_only, name));
-  EXPECT_EQ(shm::queue<int>(open_only, name).pop(), 7);
-  EXPECT_EQ(shm::queue<int>(open_or_create, name).size(), 0U);
-  EXPECT_TRUE(shm::remove(name));
-  EXPECT_FALSE(shm::remove(name));
 }
 
 TEST(SegmentTest, CreateOnlyRefusesALiveName) {
@@ -191,85 +148,6 @@ TEST(SegmentTest, TruncatedSegmentIsAnErrorNotASignal) {
   }
 }
 
-TEST(SegmentTest, StaleSegmentIsReplacedByTheNextCreatorOnly) {
-  for (const bool create : {true, false}) {
-    const std::string name = unique_name();
-    child owner{[&](const child::report& ready) {
-      shm::queue<int> q{create_only, name, {.capacity = 4}};
-      q.push(1);
-      ready();
-      pause();
-      return 0;
-    }};
-    ASSERT_TRUE(owner.await_report());
-    owner.kill_and_join();
-    ASSERT_TRUE(exists_in_shm(name));
-
-    EXPECT_ERROR(errc::stale, "start its creator", shm::queue<int>(open_only, name));
-    // Another type and capacity: nothing of the old one counts.
-    auto q = create ? shm::queue<long>{create_only, name, {.capacity = 9}}
-                    : shm::queue<long>{open_or_create, name, {.capacity = 9}};
-    EXPECT_EQ(q.capacity(), 9U);
-    EXPECT_TRUE(q.empty());
-  }
-}
-
-TEST(SegmentTest, KeptSegmentOfKilledProcessesLosesNothing) {
-  const std::string name = unique_name();
-  child owner{[&](const child::report& ready) {
-    shm::queue<int> q{create_only, name, {.keep = true}};
-    q.push(1);
-    q.push(2);
-    const auto held = q.lease();
-    ready();
-    pause();
-    return 0;
-  }};
-  ASSERT_TRUE(owner.await_report());
-  owner.kill_and_join();
-  {
-    shm::queue<int> q{open_or_create, name, {}};
-    auto again = q.lease();
-    EXPECT_EQ(*again, 1);
-    EXPECT_EQ(again.attempts(), 2U);
-    again.ack();
-    EXPECT_EQ(q.pop(), 2);
-  }
-  EXPECT_TRUE(shm::remove(name));
-}
-
-TEST(SegmentTest, RemoveStaleTakesOnlyWhatNobodyUses) {
-  const std::string live = unique_name(), kept = unique_name(), stale = unique_name();
-  shm::queue<int> used{create_only, live};
-  { shm::queue<int>{create_only, kept, {.keep = true}}.push(1); }
-  child owner{[&](const child::report& ready) {
-    shm::queue<int> q{create_only, stale};
-    ready();
-    pause();
-    return 0;
-  }};
-  ASSERT_TRUE(owner.await_report());
-  owner.kill_and_join();
-
-  EXPECT_GE(shm::remove_stale(), 1U);
-
-  EXPECT_TRUE(exists_in_shm(live));
-  EXPECT_TRUE(exists_in_shm(kept));
-  EXPECT_FALSE(exists_in_shm(stale));
-  EXPECT_TRUE(shm::remove(kept));
-}
-
-TEST(SegmentTest, RemovedNameLeavesItsUsersAlone) {
-  const std::string name = unique_name();
-  shm::queue<int> a{create_only, name};
-  shm::queue<int> b{open_only, name};
-  EXPECT_TRUE(shm::remove(name));
-  shm::queue<int> other{create_only, name};
-  a.push(1);
-  EXPECT_EQ(b.pop(), 1);
-  EXPECT_TRUE(other.empty());
-}
-
 TEST(SegmentTest, WhatIsNotAFileIsRefused) {
   const std::string name = unique_name();
   ASSERT_EQ(mkdir(path_of(name).c_str(), 0700), 0);
@@ -356,81 +234,6 @@ TEST(SegmentTest, ForeignAndUnreadableSegmentsAreRefused) {
   if (status == not_reached) GTEST_SKIP() << "another user may not even enter /dev/shm here";
   EXPECT_EQ(status, 0);
   EXPECT_EQ(open_to_all.try_pop(), 5);
-}
-
-TEST(SegmentTest, CreatorsAndLeaversRaceWithoutError) {
-  const std::string name = unique_name();
-  std::vector<std::unique_ptr<child>> children;
-  for (int i = 0; i < 4; ++i)
-    children.push_back(std::make_unique<child>([&](const child::report&) {
-      for (int turn = 0; turn < 300; ++turn) {
-        shm::queue<int> q{open_or_create, name, {.capacity = 4}};
-        if (q.capacity() != 4) return 1;
-      }
-      return 0;
-    }));
-  for (auto& one : children) EXPECT_EQ(one->join(), 0);
-  EXPECT_FALSE(exists_in_shm(name));
-}
-
-/// A process that holds the gate of a segment, as if it were attaching slowly.
-class gate_holder {
- public:
-  explicit gate_holder(const std::string& name)
-      : child_([&](const child::report& ready) {
-          const int fd = open(path_of(name).c_str(), O_RDWR);
-          struct flock lock {};
-          lock.l_type = F_WRLCK;
-          lock.l_start = shm::detail::gate_byte;
-          lock.l_len = 1;
-          if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) != 0) return 1;
-          ready();
-          pause();
-          return 0;
-        }) {
-    EXPECT_TRUE(child_.await_report());
-  }
-  void kill() { child_.kill_and_join(); }
-
- private:
-  child child_;
-};
-
-TEST(SegmentTest, SlowNeighbourIsWaitedForAndADeadOneIsNot) {
-  const std::string name = unique_name();
-  shm::queue<int> q{create_only, name};
-  q.push(1);
-  gate_holder slow{name};
-  child opener{[&](const child::report& ready) {
-    ready();
-    return shm::queue<int>{open_only, name}.pop() == 1 ? 0 : 1;
-  }};
-  ASSERT_TRUE(opener.await_report());
-  ASSERT_TRUE(opener.await_state('S'));
-  EXPECT_EQ(q.size(), 1U);  // it has not come in
-  slow.kill();
-  EXPECT_EQ(opener.join(), 0);
-}
-
-TEST(SegmentSlowTest, StoppedNeighbourInTheGateIsAnErrorAndLeavingStillEnds) {
-  const std::string name = unique_name();
-  auto q = std::make_unique<shm::queue<int>>(create_only, name, shm::queue_options{.keep = true});
-  gate_holder stopped{name};
-  EXPECT_ERROR(errc::busy, "stopped", shm::queue<int>(open_only, name));
-  q.reset();  // gives up on the gate, too, and is swept by whoever comes next
-  stopped.kill();
-  EXPECT_NO_THROW(shm::queue<int>(open_only, name));
-  EXPECT_TRUE(shm::remove(name));
-}
-
-TEST(SegmentTest, OpeningAndLeavingLeaksNoDescriptor) {
-  const std::string name = unique_name();
-  const int before = test::open_descriptors();
-  for (int i = 0; i < 50; ++i) {
-    shm::queue<int> q{create_only, name};
-    std::ignore = q.pop_for(std::chrono::milliseconds{1});  // starts the monitor
-  }
-  EXPECT_EQ(test::open_descriptors(), before);
 }
 
 }  // namespace

@@ -41,8 +41,8 @@ struct queue_options {
   /// slots behind it may count as full until the queue has gone round once more.
   std::size_t capacity = 1024;
   std::size_t message_bytes_max = 4096;  ///< Only for types of variable size: the largest.
-  unsigned attempts_max =
-      0;               ///< Deliveries before a message is a dead letter; 0: no limit, at most 126.
+  /// Deliveries before a message is a dead letter; 0: no limit, at most 126.
+  unsigned attempts_max = 0;
   mode_t mode = 0600;  ///< Who may open it, as for a file.
   bool keep = false;   ///< Outlives its processes until shm::remove.
 };

@@ -26,7 +26,7 @@ class attachment;
 struct channel_kind_ops {
   channel_kind kind;
   const char* word;  // "queue"
-  /// Makes everything `dead` held available again, idempotently, and wakes whoever may want it.
+  /// Makes everything `dead` held available again, idempotently. Followed by `wake`.
   void (*reclaim)(attachment& self, std::uint32_t dead);
   /// Wakes every sleeper of the channel.
   void (*wake)(attachment& self);

@@ -29,9 +29,12 @@
 ///   push n     lock; for usable slots from tail on: bytes, staged(t_i); if it skipped any:
 ///              skipped_until = last + 1; tail = last + 1 *; unlock
 ///   lease      lock; h = head; full(h) | staged(h), h < tail -> leased(h, me)*; head = h + 1;
-///   unlock pop        lock; copy; -> free(h)*; head = h + 1; unlock ack        leased(me) -> free*
-///   (no lock), notify space nack       leased(me) -> returned | dead* (no lock), returned_seq + 1,
-///   notify items close      lock; closed = 1 *; unlock; wake everybody
+///              unlock
+///   pop        lock; h = head; copy; full(h) | staged(h), h < tail -> free(h)*; head = h + 1;
+///              unlock, notify space
+///   ack        leased(me) -> free* (no lock), notify space
+///   nack       leased(me) -> returned | dead* (no lock), returned_seq + 1, notify items
+///   close      lock; closed = 1*; unlock; wake everybody
 ///
 /// A producer at position t looks at slot(t), whose state carries a position q and a kind:
 ///   q == t, kind != staged   a producer died between its commit and tail: t is taken; t + 1
