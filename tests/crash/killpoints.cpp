@@ -1,4 +1,4 @@
-// Kills a process at every instruction of every operation of the queue, and has the survivors
+// Kills a process at every instruction of every operation of every channel, and has the survivors
 // check what is left. tools/killpoints builds and starts it.
 //
 //   killpoints [FILTER]            every instruction of the operations whose name contains FILTER
@@ -9,8 +9,8 @@
 // Closes with "killpoints: O operations, P points, F failures", or with
 // "mutants: N, caught M". The exit status is 0 only if F is 0, or M is N.
 
-#include "all_scenarios.hpp"
 #include "mutants.hpp"
+#include "suites.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -4,54 +4,16 @@
 
 #if defined(HAWSER_MUTANTS)
 
-#include "all_scenarios.hpp"
+#include "suites.hpp"
 #include <hawser/shm/detail/mutant.hpp>
 
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <string_view>
-#include <vector>
 
 #include <killpoint/sweep.hpp>
 
 namespace hawser::test {
 namespace {
-
-using killpoint::scenario;
-using shm::detail::mutation;
-
-struct mutant_entry {
-  mutation what;
-  std::string_view name;
-  std::string_view likely;  // the operation most likely to notice: it is tried first
-};
-
-constexpr std::array mutants{
-    mutant_entry{mutation::push_commits_before_bytes, "push_commits_before_bytes", "push.empty"},
-    mutant_entry{mutation::batch_commits_before_bytes, "batch_commits_before_bytes", "push_batch"},
-    mutant_entry{mutation::push_wakes_nobody, "push_wakes_nobody", "push.empty+popper"},
-    mutant_entry{mutation::ack_wakes_nobody, "ack_wakes_nobody", "ack.full+pusher"},
-    mutant_entry{mutation::last_ack_wakes_nobody, "last_ack_wakes_nobody", "ack.last_of_closed"},
-    mutant_entry{mutation::nack_not_announced, "nack_not_announced", "nack"},
-    mutant_entry{mutation::close_wakes_nobody, "close_wakes_nobody", "close.empty+popper"},
-    mutant_entry{mutation::closed_while_leased, "closed_while_leased", "ack.last_of_closed"},
-    mutant_entry{mutation::sweep_wakes_nobody, "sweep_wakes_nobody", "push.empty+popper"},
-    mutant_entry{mutation::sweep_keeps_leases, "sweep_keeps_leases", "lease.one"},
-    mutant_entry{mutation::sweep_not_announced, "sweep_not_announced", "lease.one"},
-    mutant_entry{mutation::sweep_frees_place_first, "sweep_frees_place_first", "sweep.lease"},
-    mutant_entry{mutation::dead_locks_stay, "dead_locks_stay", "push.one"},
-    mutant_entry{mutation::tail_not_repaired, "tail_not_repaired", "push.empty"},
-    mutant_entry{mutation::head_not_repaired, "head_not_repaired", "pop.after_popped"},
-    mutant_entry{mutation::head_moves_before_lease, "head_moves_before_lease", "lease.one"},
-    mutant_entry{mutation::staged_junk_delivered, "staged_junk_delivered", "push_batch"},
-    mutant_entry{mutation::skip_not_told, "skip_not_told", "skips_lease"},
-    mutant_entry{mutation::holder_not_marked, "holder_not_marked", "lease.one"},
-    mutant_entry{mutation::leased_slot_overwritten, "leased_slot_overwritten", "skips_lease"},
-    mutant_entry{mutation::attempts_unlimited, "attempts_unlimited", "sweep.last_attempt"},
-    mutant_entry{mutation::attach_wakes_nobody, "attach_wakes_nobody", "attach.empty+popper"},
-    mutant_entry{mutation::last_one_leaves_file, "last_one_leaves_file", "detach.last"},
-};
 
 /// What noticed that the protocol is broken, in words; empty: nothing did.
 std::string hunt(std::string_view likely) {
@@ -76,16 +38,20 @@ int run_mutants(const std::string& filter) {
     return 1;
   }
   std::size_t count = 0, caught = 0;
-  for (const mutant_entry& one : mutants) {
-    if (one.name.find(filter) == std::string_view::npos) continue;
-    ++count;
-    shm::detail::mutant = one.what;  // every process of a sweep is a fork of this one
-    const std::string noticed = hunt(one.likely);
-    shm::detail::mutant = mutation::none;
-    if (!noticed.empty()) ++caught;
-    std::printf("%-28s %s\n", std::string{one.name}.c_str(),
-                noticed.empty() ? "NOT CAUGHT" : ("caught by " + noticed).c_str());
-    std::fflush(stdout);
+  for (const suite& channel : all_suites()) {
+    for (const mutant_entry& one : channel.mutants) {
+      const std::string name = std::string{channel.channel} + "." + std::string{one.name};
+      if (name.find(filter) == std::string::npos) continue;
+      ++count;
+      shm::detail::mutant =
+          shm::detail::mutation(one.name);  // every process of a sweep is a fork of this one
+      const std::string noticed = hunt(one.likely);
+      shm::detail::mutant = 0;
+      if (!noticed.empty()) ++caught;
+      std::printf("%-36s %s\n", name.c_str(),
+                  noticed.empty() ? "NOT CAUGHT" : ("caught by " + noticed).c_str());
+      std::fflush(stdout);
+    }
   }
   std::printf("mutants: %zu, caught %zu\n", count, caught);
   return count != 0 && caught == count ? 0 : 1;

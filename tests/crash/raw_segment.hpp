@@ -42,6 +42,11 @@ class raw_segment {
     layout().rows[shm::detail::id_of(tag)].held.store(1);
   }
 
+  /// The channel's body.
+  template <class Layout>
+  Layout& body() const {
+    return *reinterpret_cast<Layout*>(base_ + shm::detail::body_offset);
+  }
   shm::detail::queue_layout& queue() const {
     return *reinterpret_cast<shm::detail::queue_layout*>(base_ + shm::detail::body_offset);
   }

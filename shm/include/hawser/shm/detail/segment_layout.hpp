@@ -47,7 +47,18 @@ inline constexpr std::uint32_t byte_order_mark = 0x0102'0304;
 inline constexpr std::uint32_t participants_max = 255;
 inline constexpr std::int64_t gate_byte = std::int64_t{1} << 40;
 
-enum class channel_kind : std::uint32_t { queue = 1 };
+enum class channel_kind : std::uint32_t {
+  queue = 1,
+  pipe,
+  semaphore,
+  lock,
+  shared_lock,
+  guarded,
+  value,
+  array,
+  payload_pool,
+  topic,
+};
 
 inline constexpr std::uint32_t flag_keep = 1;
 

@@ -1,9 +1,9 @@
 /// Plays one `queue_case` for the kill-point sweep.
 #pragma once
 
+#include "../raw_segment.hpp"
 #include "queue_case.hpp"
 #include "queue_messages.hpp"
-#include "raw_segment.hpp"
 #include <hawser/shm/queue.hpp>
 
 #include <memory>
@@ -36,7 +36,7 @@ class queue_scenario final : public killpoint::scenario {
  public:
   queue_scenario(queue_case c, std::string unique);
 
-  std::string name() const override { return case_.name + "/" + maker::kind; }
+  std::string name() const override { return "queue." + case_.name + "/" + maker::kind; }
   int outcomes() const override { return static_cast<int>(outcomes_of(case_, blocks()).size()); }
   bool spends_object() const override { return case_.closed || case_.what == operation::close; }
   bool has_sleeper() const override { return case_.other != sleeping::nobody; }

@@ -1,6 +1,6 @@
 #include "creation_scenario.hpp"
 
-#include "raw_segment.hpp"
+#include "../raw_segment.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -14,10 +14,10 @@ using clock = std::chrono::steady_clock;
 
 std::string creation_scenario::name() const {
   switch (what_) {
-    case creation::create: return "create.new/fixed";
-    case creation::replace_stale: return "create.over_stale/fixed";
-    case creation::open_or_create: return "create.opens_existing/fixed";
-    case creation::leave_last: return "detach.last/fixed";
+    case creation::create: return "queue.create.new/fixed";
+    case creation::replace_stale: return "queue.create.over_stale/fixed";
+    case creation::open_or_create: return "queue.create.opens_existing/fixed";
+    case creation::leave_last: return "queue.detach.last/fixed";
   }
   return {};
 }

@@ -1,0 +1,19 @@
+#include "suites.hpp"
+
+#include <unistd.h>
+
+namespace hawser::test {
+
+std::vector<suite> all_suites() { return {queue_suite()}; }
+
+scenario_list scenarios(std::string_view filter) {
+  scenario_list all;
+  for (const suite& one : all_suites())
+    one.add_scenarios(all,
+                      "killpoint." + std::to_string(getpid()) + "." + std::string{one.channel});
+  std::erase_if(all,
+                [&](const auto& one) { return one->name().find(filter) == std::string::npos; });
+  return all;
+}
+
+}  // namespace hawser::test
