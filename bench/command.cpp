@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,10 +73,12 @@ command_result run_command(const std::vector<std::string>& argv, bool keep_outpu
     execvp(arguments.front(), arguments.data());
     _exit(127);
   }
-  while (waitpid(pid, &result.status, 0) < 0 && errno == EINTR)
+  rusage usage{};
+  while (wait4(pid, &result.status, 0, &usage) < 0 && errno == EINTR)
     if (signal_received() != 0) kill(pid, SIGINT);
   if (signal_received() != 0) throw interrupted{};
   result.seconds = static_cast<double>(now_ns() - from_ns) / 1e9;
+  result.peak_megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
   if (keep_output) result.output = output.read_all();
   return result;
 }

@@ -9,6 +9,7 @@ namespace hawser::bench {
 struct command_result {
   int status = 0;  // as from waitpid
   double seconds = 0;
+  double peak_megabytes = 0;  // of the largest of its processes that it waited for
   std::string output;  // standard output, empty unless it was kept
 };
 

@@ -84,7 +84,7 @@ void print_spread_of(const std::vector<block>& blocks, const figure& of) {
     steady = steady && b.steady();
   }
   const auto [least, most] = std::minmax_element(all.begin(), all.end());
-  fmt::print("# {:<20} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{}{}{}\n", of.subject,
+  fmt::print("# {:<26} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{}{}{}\n", of.subject,
              of.metric, of.bytes, digits(*least), digits(median(all)), digits(*most), of.unit,
              all.size(), disturbed, digits(raw_min), digits(raw_max),
              placement(blocks.front().in, blocks.front().near()),
@@ -148,7 +148,7 @@ void print_figures(const group_run& run) {
 }
 
 void print_spread(const std::vector<group_run>& runs) {
-  fmt::print("#\n# {:<20} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}\n", "subject",
+  fmt::print("#\n# {:<26} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}\n", "subject",
              "metric", "bytes", "min", "median", "max", "unit", "samples", "disturbed",
              "raw round trip, us");
   for (const group_run& run : runs)

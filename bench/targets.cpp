@@ -10,6 +10,7 @@ std::vector<target> targets() {
     return figure{"hawser.queue.lease", metric, 0, "ms"};
   };
   const auto wall = [](const char* subject) { return figure{subject, "wall", 0, "s"}; };
+  const auto memory = [](const char* subject) { return figure{subject, "memory", 0, "MB"}; };
   return {
       {"hawser.queue.lease / boost.message_queue, throughput", rate("hawser.queue.lease"),
        rate("boost.message_queue"), at_least, 1.8, 1.2},
@@ -23,6 +24,8 @@ std::vector<target> targets() {
       {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
       {"producer_consumer / xargs.wc, wall", wall("producer_consumer"), wall("xargs.wc"), at_most,
        1.3, 1.3},
+      {"producer_consumer, memory / the same for one file", memory("producer_consumer"),
+       memory("producer_consumer.one_file"), at_most, 1.25, 1.25},
   };
 }
 

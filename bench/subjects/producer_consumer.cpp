@@ -94,23 +94,33 @@ totals parse_totals(const std::string& output) {
   return t;
 }
 
-sample measure_producer_consumer(const effort&) {
+command_result run_producer_consumer(const std::vector<std::string>& paths) {
   const fs::path program =
       fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "examples/producer_consumer";
   if (!fs::exists(program)) throw not_available{program.string() + " is not built"};
-  const totals& expected = reference();
   std::vector<std::string> argv{program.string(), "--quiet", "--consumers",
                                 std::to_string(processors())};
-  for (const std::string& path : counted_paths()) argv.push_back(path);
-  const command_result run = run_command(argv, true);
+  argv.insert(argv.end(), paths.begin(), paths.end());
+  command_result run = run_command(argv, true);
   if (run.status != 0)
     throw wrong_figure{WIFEXITED(run.status)
                            ? "exit status " + std::to_string(WEXITSTATUS(run.status))
                            : "killed by signal " + std::to_string(WTERMSIG(run.status))};
+  return run;
+}
+
+sample measure_producer_consumer(const effort&) {
+  const totals& expected = reference();
+  const command_result run = run_producer_consumer(counted_paths());
   const totals counted = parse_totals(run.output);
   if (!(counted == expected))
     throw wrong_figure{"counted " + to_text(counted) + "; wc counts " + to_text(expected)};
-  return {{{{"producer_consumer", "wall", 0, "s"}, run.seconds}}, false};
+  const command_result one_file =
+      run_producer_consumer({fs::read_symlink("/proc/self/exe").string()});
+  return {{{{"producer_consumer", "wall", 0, "s"}, run.seconds},
+           {{"producer_consumer", "memory", 0, "MB"}, run.peak_megabytes},
+           {{"producer_consumer.one_file", "memory", 0, "MB"}, one_file.peak_megabytes}},
+          false};
 }
 
 }  // namespace
