@@ -4,11 +4,13 @@
 //   killpoints [FILTER]            every instruction of the operations whose name contains FILTER
 //   killpoints --quick [FILTER]    around every effect that a survivor can see
 //   killpoints --list [FILTER]
+//   killpoints --matrix FILE       also writes the crash matrix into FILE
 //   killpoints --mutants [FILTER]  breaks the protocol on purpose, and reports what noticed
 //
 // Closes with "killpoints: O operations, P points, F failures", or with
 // "mutants: N, caught M". The exit status is 0 only if F is 0, or M is N.
 
+#include "matrix.hpp"
 #include "mutants.hpp"
 #include "suites.hpp"
 
@@ -43,12 +45,15 @@ void print(const sweep_report& r) {
   std::fflush(stdout);
 }
 
-int run_sweep(const std::string& filter, const sweep_options& options) {
+int run_sweep(const std::string& filter, const sweep_options& options,
+              const std::string& matrix_file) {
   std::size_t operations = 0, failures = 0;
   std::uint64_t points = 0;
+  hawser::test::crash_matrix matrix;
   for (const auto& one : hawser::test::scenarios(filter)) {
     const sweep_report report = sweep(*one, options).run();
     print(report);
+    matrix.add(*one, report);
     ++operations;
     points += report.points;
     failures += report.failures.size();
@@ -58,6 +63,7 @@ int run_sweep(const std::string& filter, const sweep_options& options) {
                  filter.c_str());
     return 2;
   }
+  if (!matrix_file.empty()) matrix.write_into(matrix_file);
   std::printf("killpoints: %zu operations, %llu points, %zu failures\n", operations,
               static_cast<unsigned long long>(points), failures);
   return failures == 0 ? 0 : 1;
@@ -67,7 +73,7 @@ int run_sweep(const std::string& filter, const sweep_options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app{"Kills a process at every point of every operation, and checks what is left."};
-  std::string filter;
+  std::string filter, matrix_file;
   bool quick = false, list = false, mutants = false;
   sweep_options options;
   app.add_option("FILTER", filter, "Only operations (mutants) whose name contains this");
@@ -76,6 +82,8 @@ int main(int argc, char** argv) {
                "at every instruction");
   app.add_flag("--list", list, "Print the names and do nothing");
   app.add_flag("--mutants", mutants, "Break the protocol on purpose; each way must be noticed");
+  app.add_option("--matrix", matrix_file, "Write the crash matrix into this file's table")
+      ->check(CLI::ExistingFile);
   app.add_option("--samples", options.samples,
                  "Where not every instruction is tried: how many more, at random")
       ->capture_default_str();
@@ -90,5 +98,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   hawser::test::killpoint::become_tracer();
-  return mutants ? hawser::test::run_mutants(filter) : run_sweep(filter, options);
+  try {
+    return mutants ? hawser::test::run_mutants(filter) : run_sweep(filter, options, matrix_file);
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "killpoints: %s\n", failed.what());
+    return 2;
+  }
 }

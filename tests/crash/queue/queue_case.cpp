@@ -57,6 +57,31 @@ std::vector<queue_outcome> outcomes_of(const queue_case& c, bool released) {
   return {before, after};
 }
 
+std::string words_of(const queue_case& c, int outcome, int count) {
+  const auto either = [&](const char* before, const char* after, const char* only) {
+    return count == 1 ? only : outcome == 0 ? before : after;
+  };
+  const char* const back = c.attempts_max == 0 ? "given to the next" : "a dead letter";
+  switch (c.what) {
+    case operation::push:
+    case operation::push_wait: return either("not there", "there, whole", "refused: full");
+    case operation::push_batch: return either("none of it", "all of it", "refused: full");
+    case operation::pop:
+    case operation::pop_wait:
+      return either("still there", "gone with its taker", "nothing to take");
+    case operation::lease:
+    case operation::lease_wait:
+    case operation::lease_batch: return back;
+    case operation::ack: return either("delivered once more", "acknowledged", "");
+    case operation::nack: return back;
+    case operation::close: return either("open", "closed", "");
+    case operation::sweep: return back;
+    case operation::attach:
+    case operation::detach: break;
+  }
+  return "as it was";
+}
+
 std::vector<queue_case> cases_for_all_types() {
   using enum operation;
   constexpr std::size_t full = case_capacity;

@@ -86,6 +86,9 @@ inline constexpr std::uint64_t of_release = 501;
 /// helped the sleeping victim on.
 std::vector<queue_outcome> outcomes_of(const queue_case& c, bool released);
 
+/// Outcome number `outcome` of `count`, for people.
+std::string words_of(const queue_case& c, int outcome, int count);
+
 /// All cases; the first part runs with fixed and with variable messages, the second with fixed.
 std::vector<queue_case> cases_for_all_types();
 std::vector<queue_case> cases_for_fixed_messages();

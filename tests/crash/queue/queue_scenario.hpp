@@ -38,6 +38,9 @@ class queue_scenario final : public killpoint::scenario {
 
   std::string name() const override { return "queue." + case_.name + "/" + maker::kind; }
   int outcomes() const override { return static_cast<int>(outcomes_of(case_, blocks()).size()); }
+  std::string outcome_words(int outcome) const override {
+    return words_of(case_, outcome, outcomes());
+  }
   bool spends_object() const override { return case_.closed || case_.what == operation::close; }
   bool has_sleeper() const override { return case_.other != sleeping::nobody; }
   bool has_occupant() const override { return case_.corpse != leftover::none; }

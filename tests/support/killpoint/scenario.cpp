@@ -29,6 +29,12 @@ bool scenario::is_dozing(pid_t sleeper, int /*object*/) {
   return is_asleep_on_shared_futex(sleeper);
 }
 
+std::string scenario::outcome_words(int outcome) const {
+  if (outcomes() == 1) return "as it was";
+  if (outcome == 0) return "not begun";
+  return outcome == outcomes() - 1 ? "done" : "done in part";
+}
+
 std::optional<std::string> sleeper_news::wait(std::chrono::milliseconds limit) {
   if (!text_) text_ = receive_text(end_, limit);
   return text_;

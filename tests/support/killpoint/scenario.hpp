@@ -58,6 +58,8 @@ class scenario {
   [[nodiscard]] virtual std::string name() const = 0;
   /// How many outcomes are allowed: not begun, ..., complete.
   [[nodiscard]] virtual int outcomes() const { return 2; }
+  /// What the survivors see then, for people.
+  [[nodiscard]] virtual std::string outcome_words(int outcome) const;
   /// Whether a point leaves the object unusable for the next one.
   [[nodiscard]] virtual bool spends_object() const { return false; }
   [[nodiscard]] virtual bool has_sleeper() const { return false; }
