@@ -27,6 +27,7 @@ class category final : public std::error_category {
       case errc::too_many_participants: return "all places are taken";
       case errc::too_large: return "the message is too large";
       case errc::busy: return "another process holds the gate";
+      case errc::not_held: return "not held by this process";
       case errc::not_supported: return "not supported by this object";
       case errc::no_resources: return "out of descriptors, memory or threads";
       case errc::system: return "a system call failed";
@@ -45,6 +46,7 @@ class category final : public std::error_category {
       case errc::bad_argument: return std::errc::invalid_argument;
       case errc::too_large: return std::errc::message_size;
       case errc::busy: return std::errc::device_or_resource_busy;
+      case errc::not_held: return std::errc::operation_not_permitted;
       case errc::not_supported: return std::errc::operation_not_supported;
       case errc::no_resources: return std::errc::resource_unavailable_try_again;
       default: return {value, *this};

@@ -27,6 +27,7 @@ enum class errc {
   too_many_participants,  ///< All 255 places are taken.
   too_large,              ///< A message above the channel's stated maximum.
   busy,                   ///< Another process holds the gate and does not move.
+  not_held,               ///< Released by a process that does not hold it.
   not_supported,          ///< The operation does not exist for this object.
   no_resources,           ///< Descriptors, memory or threads are used up.
   system,                 ///< Any other failed system call.

@@ -19,6 +19,12 @@ enum class [[nodiscard]] take_status{
     timed_out,  ///< None until the deadline.
 };
 
+/// What a lock was found like.
+enum class lock_status {
+  ok,          ///< It was free, or its holder unlocked it.
+  owner_died,  ///< Its last exclusive holder died, or left, without unlocking it.
+};
+
 constexpr const char* to_string(push_status status) noexcept {
   switch (status) {
     case push_status::ok: return "ok";
@@ -37,6 +43,10 @@ constexpr const char* to_string(take_status status) noexcept {
     case take_status::timed_out: return "timed_out";
   }
   return "unknown";
+}
+
+constexpr const char* to_string(lock_status status) noexcept {
+  return status == lock_status::ok ? "ok" : "owner_died";
 }
 
 }  // namespace hawser::shm

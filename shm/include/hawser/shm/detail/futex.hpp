@@ -13,6 +13,14 @@ using clock = std::chrono::steady_clock;
 /// The end of a wait; nothing means: for ever.
 using deadline = std::optional<clock::time_point>;
 
+/// The end of a wait of `duration`; beyond the clock's range means for ever.
+template <class Rep, class Period>
+deadline deadline_after(std::chrono::duration<Rep, Period> duration) {
+  using limit = std::chrono::duration<double>;
+  if (limit{duration} > limit{std::chrono::hours{24 * 365 * 100}}) return std::nullopt;
+  return clock::now() + std::chrono::ceil<clock::duration>(duration);
+}
+
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -156,13 +155,5 @@ struct message_io<T> {
     T value() const { return codec<T>::decode(copied); }
   };
 };
-
-/// The end of a wait of `duration`; beyond the clock's range means for ever.
-template <class Rep, class Period>
-deadline deadline_after(std::chrono::duration<Rep, Period> duration) {
-  using limit = std::chrono::duration<double>;
-  if (limit{duration} > limit{std::chrono::hours{24 * 365 * 100}}) return std::nullopt;
-  return clock::now() + std::chrono::ceil<clock::duration>(duration);
-}
 
 }  // namespace hawser::shm::detail

@@ -7,6 +7,7 @@
 #include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/prefetch.hpp>
 #include <hawser/shm/detail/queue_layout.hpp>
+#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/status.hpp>
 
 #include <algorithm>
@@ -22,9 +23,6 @@ namespace hawser::shm::detail {
 
 /// The end of a dead-letter queue's name.
 inline constexpr std::string_view dead_suffix = ".dead";
-
-/// Processors this process may run on.
-int processors() noexcept;
 
 /// What distinguishes one queue from another, checked when it is opened.
 struct queue_request {
