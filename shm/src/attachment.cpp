@@ -74,6 +74,8 @@ bool attachment::sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected,
   return true;
 }
 
+void attachment::watch() noexcept { monitor::instance().watch(*this); }
+
 void attachment::look_for_dead(bool now) {
   if (!now) {
     if (!wait_slices()) return;

@@ -24,7 +24,7 @@ enum class errc {
   kind_mismatch,          ///< Another kind of channel.
   type_mismatch,          ///< Another message type.
   capacity_mismatch,      ///< Other sizes than those asked for.
-  too_many_participants,  ///< All 255 places are taken.
+  too_many_participants,  ///< All 255 places are taken; of a pipe, both ends are or were.
   too_large,              ///< A message above the channel's stated maximum.
   busy,                   ///< Another process holds the gate and does not move.
   not_held,               ///< Released by a process that does not hold it.

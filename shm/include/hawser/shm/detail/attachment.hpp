@@ -76,6 +76,10 @@ class attachment {
   /// False: the deadline has passed. Starts the process's monitor thread.
   bool sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, const deadline& until);
 
+  /// Has this process's monitor watch the other participants from now on, for callers that may
+  /// not sleep for long and still want to hear of a death at once. Starts its thread.
+  void watch() noexcept;
+
   /// Looks for dead participants and sweeps them. For callers that never sleep: does so at
   /// most once in a few milliseconds unless `now`.
   void look_for_dead(bool now = false);

@@ -1,0 +1,198 @@
+/// One direction of a pipe: the sender's and the receiver's half of the ring, without ends,
+/// sleeping or types. pipe_layout.hpp explains every step, its crash states and edges (E1, E2).
+#pragma once
+
+#include <hawser/shm/detail/mutant.hpp>
+#include <hawser/shm/detail/pipe_layout.hpp>
+#include <hawser/shm/detail/prefetch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+namespace hawser::shm::detail {
+
+/// Throws `damaged`: another process wrote what no sender or receiver writes.
+[[noreturn]] void refuse_ring(const std::string& name);
+
+inline std::atomic<std::uint64_t>& header_at(std::byte* place) noexcept {
+  return *reinterpret_cast<std::atomic<std::uint64_t>*>(place);
+}
+
+/// Used by one thread at a time. Records are staged, then committed together.
+class ring_sender {
+ public:
+  ring_sender(pipe_direction& to, std::byte* ring, std::uint64_t bytes,
+              const std::string& name) noexcept
+      : to_(to), ring_(ring), mask_(bytes - 1), limit_(bytes), name_(name) {}
+
+  /// Writes a record behind those staged before. False: no room, nothing changed.
+  [[gnu::always_inline]] bool stage(const std::byte* data, std::size_t bytes, std::uint64_t flags) {
+    const std::uint64_t size = record_size(bytes), left = mask_ + 1 - (at_ & mask_);
+    const std::uint64_t pad = size > left ? left : 0;
+    if (at_ + pad + size + zero_bytes > limit_ && !look_at_head(pad + size)) [[unlikely]]
+      return false;
+    if (pad != 0) [[unlikely]] {
+      put_header(record_header::make(left - sizeof(std::uint64_t), record_header::pad));
+      at_ += left;
+    }
+    prefetch();
+    std::byte* const place = ring_ + (at_ & mask_);
+    HAWSER_MUTATE(commits_before_bytes, void(),
+                  header_at(place).store(record_header::make(bytes, flags).bits));
+    std::memcpy(place + sizeof(std::uint64_t), data, bytes);
+    put_header(record_header::make(bytes, flags));
+    at_ += size;
+    ++staged_;
+    return true;
+  }
+
+  /// Commits what is staged, by one store.
+  [[gnu::always_inline]] void commit() noexcept {
+    // I1. Before the commit: the receiver that has seen the commit looks there next.
+    if (HAWSER_MUTATE(next_header_not_cleared, true, false))
+      header_at(ring_ + (at_ & mask_)).store(0, std::memory_order_relaxed);
+    header_at(ring_ + (begin_ & mask_))
+        .store(first_.bits, HAWSER_MUTATE(commit_not_released, std::memory_order_release,
+                                          std::memory_order_relaxed));  // E1. Commits.
+    begin_ = at_;
+    // For callbacks and counts only: no receiver depends on it.
+    to_.tail.store(at_, std::memory_order_release);
+    to_.sent.store(to_.sent.load(std::memory_order_relaxed) + staged_, std::memory_order_relaxed);
+    staged_ = 0;
+  }
+
+  /// Forgets what is staged: nobody has seen it.
+  void abandon() noexcept {
+    at_ = begin_;
+    staged_ = 0;
+  }
+  /// What is staged is not a message: a part of one whose last part is still to come.
+  void uncount() noexcept { --staged_; }
+  bool has_staged() const noexcept { return at_ != begin_; }
+
+  /// Whether the receiver has taken something since there was no room.
+  bool head_moved() const noexcept {
+    return to_.head.load(std::memory_order_relaxed) + mask_ + 1 != limit_;
+  }
+
+  /// How many bytes, `most` at most, one record has room for now.
+  std::size_t room(std::size_t most) {
+    if (const std::size_t seen = room_seen(most); seen == most) return seen;
+    look_at_head(0);
+    return room_seen(most);
+  }
+
+ private:
+  static constexpr std::uint64_t zero_bytes = sizeof(std::uint64_t);
+  static constexpr std::uint64_t prefetch_distance = 576;
+
+  /// The first staged header waits for the commit; the others are behind it, and unseen.
+  void put_header(record_header header) noexcept {
+    if (at_ == begin_) {
+      first_ = header;
+      if (HAWSER_MUTATE(first_not_held_back, true, false)) return;
+    }
+    header_at(ring_ + (at_ & mask_)).store(header.bits, std::memory_order_relaxed);
+  }
+
+  std::size_t room_seen(std::size_t most) const noexcept {
+    const std::uint64_t left = mask_ + 1 - (at_ & mask_), free = limit_ - at_;
+    // A record in front of the ring's end, or behind a pad at its beginning.
+    const std::uint64_t before = std::min(left, free - std::min(free, zero_bytes));
+    const std::uint64_t behind = free > left + zero_bytes ? free - left - zero_bytes : 0;
+    const std::uint64_t space = std::max(before, behind);
+    return space <= zero_bytes ? 0 : std::min<std::size_t>(most, space - zero_bytes);
+  }
+
+  /// Looks how far the receiver is. Returns whether there is room for `size` bytes of records.
+  [[gnu::noinline]] bool look_at_head(std::uint64_t size) {
+    const std::uint64_t head = to_.head.load(std::memory_order_acquire);  // E2
+    if (begin_ - head > mask_ + 1) refuse_ring(name_);                    // I2
+    limit_ = head + mask_ + 1;
+    return at_ + size + HAWSER_MUTATE(no_room_for_zero, zero_bytes, 0U) <= limit_;
+  }
+
+  /// Gets the lines that are written soon; they come from the receiver's cache.
+  void prefetch() noexcept {
+    if (at_ + 2 * prefetch_distance > limit_) return;  // the receiver may be reading there
+    const std::byte* const next = ring_ + ((at_ + prefetch_distance) & mask_);
+    prefetch_to_write(next);
+  }
+
+  pipe_direction& to_;
+  std::byte* ring_;
+  std::uint64_t mask_;
+  std::uint64_t begin_ = 0;  // committed up to here
+  std::uint64_t at_ = 0;     // staged up to here
+  std::uint64_t limit_;      // the head as seen last, + the ring's size
+  std::uint64_t staged_ = 0;
+  record_header first_;
+  const std::string& name_;
+};
+
+/// A record in the ring.
+struct ring_record {
+  const std::byte* data = nullptr;
+  std::size_t bytes = 0;
+  std::uint64_t begin = 0, end = 0;
+  record_header header;
+};
+
+/// Used by one thread at a time.
+class ring_receiver {
+ public:
+  ring_receiver(pipe_direction& from, std::byte* ring, std::uint64_t bytes,
+                const std::string& name) noexcept
+      : from_(from), ring_(ring), mask_(bytes - 1), name_(name) {}
+
+  /// Finds the next record, and leaves it there. False: none is committed.
+  [[gnu::always_inline]] bool peek(ring_record& out) {
+    for (;;) {
+      std::byte* const place = ring_ + (at_ & mask_);
+      const record_header header{header_at(place).load(std::memory_order_acquire)};  // E1
+      if (header.bits == 0) return false;
+      const std::uint64_t size = record_size(header.bytes()), left = mask_ + 1 - (at_ & mask_);
+      if (size > left) [[unlikely]]
+        refuse_ring(name_);
+      if (header.is_part()) [[likely]] {
+        out = {place + sizeof(std::uint64_t), static_cast<std::size_t>(header.bytes()), at_,
+               at_ + size, header};
+        return true;
+      }
+      if (!header.is_pad() || size != left || left > mask_) refuse_ring(name_);
+      at_ += size;
+    }
+  }
+
+  /// Goes on behind `record`, if that is the one peeked at last. `publish` tells the sender.
+  bool pass(const ring_record& record) noexcept {
+    if (record.begin != at_) return false;
+    at_ = record.end;
+    return true;
+  }
+  void publish(std::uint64_t messages) noexcept {
+    from_.received.store(from_.received.load(std::memory_order_relaxed) + messages,
+                         std::memory_order_relaxed);
+    // E2: what was taken has been read. Commits.
+    from_.head.store(at_, HAWSER_MUTATE(head_not_released, std::memory_order_release,
+                                        std::memory_order_relaxed));
+  }
+
+  /// Whether `peek` would find something (or a pad).
+  bool may_have_record() const noexcept {
+    return header_at(ring_ + (at_ & mask_)).load(std::memory_order_relaxed) != 0;
+  }
+
+ private:
+  pipe_direction& from_;
+  std::byte* ring_;
+  std::uint64_t mask_;
+  std::uint64_t at_ = 0;
+  const std::string& name_;
+};
+
+}  // namespace hawser::shm::detail

@@ -1,0 +1,431 @@
+#include <hawser/shm/detail/pipe_io.hpp>
+#include <hawser/shm/error.hpp>
+#include <hawser/shm/segment.hpp>
+
+#include <bit>
+#include <cstdio>
+#include <limits>
+#include <new>
+
+#include <sys/random.h>
+#include <unistd.h>
+
+namespace hawser::shm::detail {
+
+namespace {
+
+/// The tag that the first participant of a segment gets: row 1, first generation. The creator is
+/// that, since it holds the gate until it is attached.
+constexpr std::uint32_t creators_tag = 1U << 8 | 1U;
+
+/// What is kept for the next message in parts; more is given back.
+constexpr std::size_t parts_kept = std::size_t{1} << 20;
+
+pipe_layout& layout_of(attachment& self) {
+  return *std::launder(reinterpret_cast<pipe_layout*>(self.body()));
+}
+
+struct geometry {
+  std::size_t ring_bytes, message_bytes_max;
+};
+
+/// Reads the geometry of an existing pipe, once, and makes sure that it stays inside.
+bool read_geometry(const std::byte* body, std::size_t bytes, geometry& g) {
+  if (bytes < sizeof(pipe_layout)) return false;
+  const auto& p = *reinterpret_cast<const pipe_layout*>(body);
+  g = {p.ring_bytes, p.message_bytes_max};
+  return std::has_single_bit(g.ring_bytes) && g.ring_bytes >= pipe_ring_min &&
+         g.ring_bytes <= pipe_ring_max && g.ring_bytes <= (bytes - sizeof(pipe_layout)) / 2;
+}
+
+}  // namespace
+
+void refuse_size(const pipe_core& core, std::size_t bytes) {
+  throw make_error(errc::too_large, "send to pipe", core.name(),
+                   "the message has " + std::to_string(bytes) + " bytes, the pipe takes " +
+                       std::to_string(core.message_bytes_max()) +
+                       "; create it with a larger message_bytes_max");
+}
+
+void refuse_bytes(const pipe_core& core) {
+  throw make_error(errc::damaged, "receive from pipe", core.name(),
+                   "a message has another size than its type; do both programs have the same one?");
+}
+
+void refuse_ring(const std::string& name) {
+  throw make_error(errc::damaged, "use pipe", name,
+                   "another process wrote over its memory; close it and create another one");
+}
+
+std::string unguessable_name() {
+  std::uint64_t random[2] = {};
+  while (getrandom(random, sizeof random, 0) != sizeof random) {
+  }
+  char text[40];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(random[0]),
+                static_cast<unsigned long long>(random[1]));
+  return "pipe." + std::to_string(getpid()) + "." + text;
+}
+
+void reclaim_pipe(attachment& self, std::uint32_t dead) {
+  pipe_layout& p = layout_of(self);
+  for (auto& end : p.ends) {
+    std::uint32_t owner = dead;
+    if (HAWSER_MUTATE(sweep_keeps_end, true, false))
+      end.compare_exchange_strong(owner, end_gone, std::memory_order_release,  // E3
+                                  std::memory_order_relaxed);
+  }
+}
+
+void wake_pipe(attachment& self) {
+  pipe_layout& p = layout_of(self);
+  std::uint32_t bits = 0;
+  for (unsigned end = 0; end < 2; ++end) {
+    if (p.gate[end].data.wake()) bits |= pipe_core::data_bit(end);
+    if (p.gate[end].space.wake()) bits |= pipe_core::space_bit(end);
+  }
+  if (bits != 0) self.ring(bits);
+}
+
+namespace {
+
+constexpr channel_kind_ops pipe_ops{channel_kind::pipe, "pipe", reclaim_pipe, wake_pipe};
+
+[[noreturn]] void refuse_third(const std::string& name) {
+  throw make_error(errc::too_many_participants, "open pipe", name,
+                   "both of its ends were taken; a pipe connects two objects, once: create "
+                   "another one");
+}
+
+attach_request segment_request(const pipe_request& request, bool& created) {
+  attach_request segment;
+  segment.name = request.name;
+  segment.how = request.how;
+  segment.mode = request.mode;
+  segment.type_fingerprint = request.type_fingerprint;
+  segment.type_name = request.type_name;
+  const auto refuse = [name = request.name](errc code, const char* verb, const std::string& why) {
+    throw make_error(code, std::string{verb} + " pipe", name, why);
+  };
+  std::size_t ring_bytes = pipe_ring_min;
+  if (request.how != opening::open_only) {
+    if (request.ring_bytes > pipe_ring_max)
+      refuse(errc::bad_argument, "create", "more than 4 GiB in each direction; use fewer bytes");
+    if (request.message_bytes_max == 0)
+      refuse(errc::bad_argument, "create", "message_bytes_max is 0; use at least 1");
+    ring_bytes = std::bit_ceil(std::max(request.ring_bytes, pipe_ring_min));
+    segment.body_bytes = sizeof(pipe_layout) + 2 * ring_bytes;
+  }
+  // One of the two is called last, and for the segment that we are attached to.
+  segment.initialise = [&created, request, ring_bytes](std::byte* body) {
+    created = true;
+    auto& p = *new (body) pipe_layout{};
+    p.ring_bytes = ring_bytes;
+    p.message_bytes_max = request.message_bytes_max;
+    p.nameless = request.nameless ? 1 : 0;
+    p.ends[0].store(creators_tag, std::memory_order_relaxed);  // I3
+  };
+  segment.check = [&created, request, ring_bytes, refuse](const std::byte* body,
+                                                          std::size_t bytes) {
+    created = false;
+    geometry its{};
+    if (!read_geometry(body, bytes, its))
+      refuse(errc::damaged, "open", "its sizes do not fit; remove it and start its creator again");
+    if (reinterpret_cast<const pipe_layout*>(body)->ends[1].load(std::memory_order_relaxed) !=
+        end_free)
+      refuse_third(request.name);
+    if (request.how == opening::open_only) return;
+    const auto differs = [&](const char* what, std::size_t has, std::size_t asked) {
+      if (has != asked)
+        refuse(errc::capacity_mismatch, "open",
+               std::string{"its "} + what + " is " + std::to_string(has) + ", not " +
+                   std::to_string(asked) + "; use the same options, or open_only");
+    };
+    differs("ring", its.ring_bytes, ring_bytes);
+    differs("message_bytes_max", its.message_bytes_max, request.message_bytes_max);
+  };
+  return segment;
+}
+
+std::size_t checked_ring_bytes(attachment& channel, const std::string& name) {
+  geometry g{};
+  if (!read_geometry(channel.body(), channel.body_bytes(), g))
+    throw make_error(errc::damaged, "open pipe", name, "its sizes changed while it was opened");
+  return g.ring_bytes;
+}
+
+}  // namespace
+
+pipe_core::pipe_core(const pipe_request& request)
+    : name_(request.name),
+      channel_(pipe_ops, segment_request(request, created_)),
+      body_(&layout_of(channel_)),
+      ring_bytes_(checked_ring_bytes(channel_, name_)),
+      part_bytes_(detail::part_bytes(ring_bytes_)),
+      message_bytes_max_(body_->message_bytes_max),
+      me_(created_ ? 0 : 1),
+      other_(1 - me_),
+      in_(&body_->gate[me_]),
+      out_(&body_->gate[other_]),
+      sender_(body_->to[other_], ring(other_), ring_bytes_, name_),
+      receiver_(body_->to[me_], ring(me_), ring_bytes_, name_) {
+  take_an_end();
+}
+
+std::byte* pipe_core::ring(unsigned end) const noexcept {
+  return reinterpret_cast<std::byte*>(body_) + sizeof(pipe_layout) + end * ring_bytes_;
+}
+
+void pipe_core::take_an_end() {
+  const std::uint32_t mine = channel_.tag_if_attached();
+  if (!created_) {
+    std::uint32_t free = end_free;
+    if (!body_->ends[1].compare_exchange_strong(free, mine, std::memory_order_acq_rel))
+      refuse_third(name_);
+  }
+  // Who waits for its peer was woken by our attaching, and has looked too early.
+  HAWSER_MUTATE(taking_an_end_wakes_nobody, wake_pipe(channel_), void());
+  if (!created_) remove_name();
+}
+
+void pipe_core::remove_name() noexcept {
+  if (body_->nameless == 0) return;
+  try {
+    remove(name_);  // both ends do so, and nobody else knows the name
+  } catch (...) {
+    // Then the last one that leaves removes it.
+  }
+}
+
+void pipe_core::refuse_fork() const {
+  throw make_error(errc::not_supported, "use pipe", name_,
+                   "this end belongs to the process that opened it, and this one is its fork; "
+                   "let the fork open the other end by its name");
+}
+
+push_status pipe_core::look_at_ends() {
+  if (channel_.tag_if_attached() == 0) refuse_fork();
+  if (closed() || out_->finished.load(std::memory_order_relaxed) != 0) return push_status::closed;
+  const std::uint32_t peer = body_->ends[other_].load(std::memory_order_acquire);
+  if (peer == end_gone) return push_status::closed;
+  if (peer != peer_) {
+    peer_ = peer;
+    // Who only sends does not sleep, and is to hear of its peer's death nevertheless.
+    channel_.watch();
+    remove_name();
+    if (body_->ends[other_].load(std::memory_order_relaxed) == end_gone) return push_status::closed;
+  }
+  return push_status::ok;
+}
+
+push_status pipe_core::no_room() {
+  channel_.look_for_dead();
+  return sendable() == push_status::ok ? push_status::full : push_status::closed;
+}
+
+push_status pipe_core::try_send_parts(const std::byte* data, std::size_t bytes) {
+  // All of it or nothing: staged as a batch is.
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t n = std::min(part_bytes_, bytes - done);
+    const bool last = done + n == bytes;
+    if (!sender_.stage(data + done, n,
+                       (done == 0 ? record_header::first : 0) | (last ? 0 : record_header::more))) {
+      sender_.abandon();
+      return no_room();
+    }
+    if (!last) sender_.uncount();
+    done += n;
+  }
+  commit();
+  return push_status::ok;
+}
+
+template <class Attempt>
+push_status pipe_core::wait_for_room(const deadline& until, Attempt attempt) {
+  for (;;) {
+    push_status status = attempt();
+    if (status != push_status::full) return status;
+    if (spin_for_room_([this] {
+          return sender_.head_moved() ||
+                 body_->ends[other_].load(std::memory_order_relaxed) != peer_;
+        })) {
+      if (until && clock::now() >= *until) return push_status::timed_out;
+      continue;
+    }
+    const std::uint32_t key = out_->space.announce();  // E4
+    status = attempt();
+    if (status != push_status::full) return status;
+    body_->to[other_].send_waits.fetch_add(1, std::memory_order_relaxed);
+    if (!channel_.sleep(out_->space.word, key, until)) return push_status::timed_out;
+  }
+}
+
+push_status pipe_core::send_slowly(const std::byte* data, std::size_t bytes,
+                                   const deadline& until) {
+  if (bytes <= part_bytes_) return wait_for_room(until, [&] { return try_send(data, bytes); });
+  std::size_t done = 0;
+  return wait_for_room(until, [&] {
+    if (const push_status status = sendable(); status != push_status::ok) return status;
+    while (done < bytes) {
+      const std::size_t n = std::min(part_bytes_, bytes - done);
+      const bool last = done + n == bytes;
+      if (!sender_.stage(data + done, n,
+                         (done == 0 ? record_header::first : 0) | (last ? 0 : record_header::more)))
+        break;
+      if (!last) sender_.uncount();
+      done += n;
+    }
+    if (sender_.has_staged()) commit();
+    return done == bytes ? push_status::ok : no_room();
+  });
+}
+
+push_status pipe_core::try_send_some(const std::byte* data, std::size_t bytes, std::size_t& sent) {
+  sent = 0;
+  if (const push_status status = sendable(); status != push_status::ok) return status;
+  const std::size_t n = sender_.room(std::min(part_bytes_, bytes));
+  if (n == 0 || !sender_.stage(data, n, record_header::first)) return no_room();
+  commit();
+  sent = n;
+  return push_status::ok;
+}
+
+push_status pipe_core::send_some(const std::byte* data, std::size_t bytes, const deadline& until,
+                                 std::size_t& sent) {
+  return wait_for_room(until, [&] { return try_send_some(data, bytes, sent); });
+}
+
+take_status pipe_core::not_ours() const {
+  if (channel_.tag_if_attached() == 0) refuse_fork();
+  return take_status::closed;
+}
+
+take_status pipe_core::nothing_there(pipe_message& out) {
+  if (over()) {
+    // E3: the sender is past its last commit; what is there now is all there will be.
+    if (receiver_.may_have_record()) return try_peek(out);
+    drop_parts();  // I4
+    return take_status::closed;
+  }
+  // Of those who spin, not every look pays for the clock.
+  if ((++vain_looks_ & 31U) == 0) channel_.look_for_dead();
+  return take_status::empty;
+}
+
+take_status pipe_core::assemble(pipe_message& out) {
+  while (!assembled_) {
+    const record_header header = out.last.header;
+    if (header.is_first()) drop_parts();  // what was begun before has no end
+    else if (!assembling_) refuse_ring(name_);
+    if (header.is_whole_message()) {
+      out.data = out.last.data;
+      out.bytes = out.last.bytes;
+      return take_status::ok;
+    }
+    if (out.last.bytes > message_bytes_max_ - parts_.size()) refuse_ring(name_);
+    parts_.insert(parts_.end(), out.last.data, out.last.data + out.last.bytes);
+    assembling_ = true;
+    assembled_ = !header.has_more();
+    if (assembled_) break;  // its last record stays until the message is taken
+    receiver_.pass(out.last);
+    publish(0);
+    if (!receiver_.peek(out.last)) return nothing_there(out);
+  }
+  out.data = parts_.data();
+  out.bytes = parts_.size();
+  return take_status::ok;
+}
+
+void pipe_core::drop_parts() noexcept {
+  assembling_ = assembled_ = false;
+  parts_.clear();
+  if (parts_.capacity() > parts_kept) parts_ = {};
+}
+
+take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
+  for (;;) {
+    if (spin_for_data_([this] { return receiver_.may_have_record() || over() || closed(); })) {
+      const take_status status = try_peek(out);
+      if (status != take_status::empty) return status;
+      if (until && clock::now() >= *until) return take_status::timed_out;
+    }
+    const std::uint32_t key = in_->data.announce();  // E4
+    const take_status status = try_peek(out);
+    if (status != take_status::empty) return status;
+    body_->to[me_].receive_waits.fetch_add(1, std::memory_order_relaxed);
+    if (!channel_.sleep(in_->data.word, key, until)) return take_status::timed_out;
+  }
+}
+
+void pipe_core::close() noexcept {
+  std::uint32_t mine = channel_.tag_if_attached();
+  if (mine == 0) return;  // a fork's: the end is its parent's
+  // Compare: it may be closed already. E3. Commits.
+  body_->ends[me_].compare_exchange_strong(mine, end_gone, std::memory_order_release,
+                                           std::memory_order_relaxed);
+  HAWSER_MUTATE(close_wakes_nobody, wake_pipe(channel_), void());
+}
+
+void pipe_core::finish() noexcept {
+  if (closed()) return;
+  out_->finished.store(1, std::memory_order_release);  // E3. Commits.
+  HAWSER_MUTATE(finish_wakes_nobody, wake_pipe(channel_), void());
+}
+
+bool pipe_core::peer_alive() noexcept {
+  const std::uint32_t peer = body_->ends[other_].load(std::memory_order_acquire);
+  if (peer == end_free || peer == end_gone) return false;
+  if (!channel_.is_dead(peer)) return true;
+  channel_.sweep(id_of(peer));
+  return false;
+}
+
+bool pipe_core::wait_for_peer(const deadline& until) {
+  if (channel_.tag_if_attached() == 0) refuse_fork();
+  for (;;) {
+    const std::uint32_t key = in_->data.announce();  // E4
+    if (closed()) return false;
+    if (body_->ends[other_].load(std::memory_order_acquire) != end_free) {
+      remove_name();
+      return true;
+    }
+    if (!channel_.sleep(in_->data.word, key, until)) return false;
+  }
+}
+
+std::size_t pipe_core::waiting() const noexcept {
+  const pipe_direction& in = body_->to[me_];
+  const std::uint64_t tail = in.tail.load(std::memory_order_acquire);
+  const std::uint64_t head = in.head.load(std::memory_order_acquire);
+  return tail - head <= ring_bytes_ ? static_cast<std::size_t>(tail - head) : 0;
+}
+
+pipe_core::counts pipe_core::counters() const noexcept {
+  const pipe_direction &in = body_->to[me_], &out = body_->to[other_];
+  return {out.sent.load(std::memory_order_relaxed), in.received.load(std::memory_order_relaxed),
+          out.send_waits.load(std::memory_order_relaxed) +
+              in.receive_waits.load(std::memory_order_relaxed)};
+}
+
+std::uint64_t pipe_core::async_wait(ready what, std::function<void()> callback) {
+  if (channel_.tag_if_attached() == 0) refuse_fork();
+  if (what == ready::readable)
+    return add_async_wait(
+        {&channel_, data_bit(me_), [this] { in_->data.announce(event_count::armed); },
+         [this] { return waiting() != 0 || over() || closed(); }, std::move(callback)});
+  return add_async_wait(
+      {&channel_, space_bit(other_), [this] { out_->space.announce(event_count::armed); },
+       [this] {
+         const pipe_direction& out = body_->to[other_];
+         // The tail may lag behind what the receiver has taken already.
+         const auto used = static_cast<std::int64_t>(out.tail.load(std::memory_order_relaxed) -
+                                                     out.head.load(std::memory_order_acquire));
+         // Half a ring has room for every record.
+         return used <= static_cast<std::int64_t>(ring_bytes_ / 2) || closed() ||
+                out_->finished.load(std::memory_order_relaxed) != 0 ||
+                body_->ends[other_].load(std::memory_order_acquire) == end_gone;
+       },
+       std::move(callback)});
+}
+
+}  // namespace hawser::shm::detail
