@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace hawser::shm::detail {
@@ -36,8 +37,6 @@ class nameless_file {
   int fd_;
 };
 
-std::string link_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
-
 std::string readable(std::string_view mangled) {
   int status = 0;
   char* text = abi::__cxa_demangle(std::string{mangled}.c_str(), nullptr, nullptr, &status);
@@ -53,6 +52,10 @@ int allocate(int fd, std::size_t bytes) {
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       bytes > limit.rlim_cur)
     return EFBIG;
+  // What cannot fit is refused before it takes everybody's memory to find that out.
+  struct statvfs space {};
+  if (fstatvfs(fd, &space) == 0 && space.f_blocks != 0 && bytes / space.f_frsize > space.f_bavail)
+    return ENOSPC;
   // Piece by piece: a periodic signal interrupts a long call before it gets anywhere.
   constexpr std::size_t piece = std::size_t{16} << 20;
   for (std::size_t done = 0; done < bytes;) {
@@ -69,9 +72,15 @@ int allocate(int fd, std::size_t bytes) {
 void attachment::attach(const attach_request& request) {
   const bool creates = request.how != opening::open_only;
   const std::string what = operation(creates ? "create" : "open");
-  const segment_name target = resolve(request.name, what);
-  file_ = target.file;
-  owner_uid_ = target.owner;
+  users_file_ = !request.file.empty();
+  if (users_file_) {
+    path_ = absolute_path(request.file, what);
+    owner_uid_ = geteuid();
+  } else {
+    const segment_name target = resolve(request.name, what);
+    path_ = target.path();
+    owner_uid_ = target.owner;
+  }
   if ((request.mode & ~0777U) != 0 || (request.mode & 0600U) != 0600U)
     throw make_error(errc::bad_argument, what, name_,
                      "a mode must let its user read and write (0600, 0660, 0666)");
@@ -82,7 +91,8 @@ void attachment::attach(const attach_request& request) {
     if (open_existing(request) == found::attached) return;
     if (!creates)
       throw make_error(errc::not_found, what, name_,
-                       "no segment of this name; start its creator first");
+                       users_file_ ? "there is no such file; start its creator first"
+                                   : "no segment of this name; start its creator first");
     if (owner_uid_ != geteuid())
       throw make_error(errc::permission_denied, what, name_,
                        "only its user can create it; let them start first");
@@ -95,7 +105,7 @@ void attachment::attach(const attach_request& request) {
 attachment::found attachment::open_existing(const attach_request& request) {
   const bool creates = request.how != opening::open_only;
   const std::string what = operation(creates ? "create" : "open");
-  const std::string path = std::string{directory} + "/" + file_;
+  const std::string& path = path_;
   for (;;) {
     descriptor lock{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
     if (!lock) {
@@ -103,14 +113,14 @@ attachment::found attachment::open_existing(const attach_request& request) {
       if (errno == ELOOP || errno == EISDIR)
         throw make_error(errc::damaged, what, name_,
                          "what stands at " + path + " is not a file; remove it");
-      throw make_system_error(errno, what, name_, "open");
+      throw failure(errno, creates ? "create" : "open", "open");
     }
     struct stat status {};
     if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
     if (!S_ISREG(status.st_mode))
       throw make_error(errc::damaged, what, name_,
                        "what stands at " + path + " is not a regular file; remove it");
-    if (status.st_uid != owner_uid_)
+    if (!users_file_ && status.st_uid != owner_uid_)
       throw make_error(errc::foreign_owner, what, name_,
                        "the file belongs to user " + std::to_string(status.st_uid) +
                            "; ask them to remove " + path);
@@ -120,18 +130,26 @@ attachment::found attachment::open_existing(const attach_request& request) {
 
     const auto file_bytes = static_cast<std::size_t>(status.st_size);
     const bool alive = anybody_alive(lock.get());
-    bool keep = false;
+    // A file of the user's is never replaced, whatever is in it.
+    bool keep = users_file_;
     if (file_bytes >= sizeof(segment_layout)) {
       try {
-        const bi::shared_memory_object object{bi::open_only, file_.c_str(), bi::read_write};
-        struct stat mapped {};
-        const int handle = object.get_mapping_handle().handle;
-        if (fstat(handle, &mapped) != 0 || mapped.st_ino != status.st_ino) continue;
-        map(handle, file_bytes);
+        if (users_file_) {
+          const descriptor mapped = reopen(lock.get());
+          if (!mapped) throw make_system_error(errno, what, name_, "open /proc/self/fd");
+          map(mapped.get(), file_bytes);
+        } else {
+          const bi::shared_memory_object object{bi::open_only, path.c_str() + directory.size() + 1,
+                                                bi::read_write};
+          struct stat mapped {};
+          const int handle = object.get_mapping_handle().handle;
+          if (fstat(handle, &mapped) != 0 || mapped.st_ino != status.st_ino) continue;
+          map(handle, file_bytes);
+        }
       } catch (const bi::interprocess_exception& e) {
         throw make_system_error(e.get_native_error(), what, name_, "mmap");
       }
-      keep = layout().header.magic == segment_magic && (layout().header.flags & flag_keep) != 0;
+      keep |= layout().header.magic == segment_magic && (layout().header.flags & flag_keep) != 0;
     }
     if (!alive && !keep) {  // I4
       if (!creates)
@@ -143,9 +161,10 @@ attachment::found attachment::open_existing(const attach_request& request) {
     }
     if (request.how == opening::create_only)
       throw make_error(errc::already_exists, what, name_,
-                       keep && !alive ? "a kept segment has this name; open or remove it"
-                                      : "a live segment has this name; open it, or choose "
-                                        "another name");
+                       users_file_      ? "there is such a file; open it, or remove it"
+                       : keep && !alive ? "a kept segment has this name; open or remove it"
+                                        : "a live segment has this name; open it, or choose "
+                                          "another name");
     check(request, file_bytes);
     inode_ = status.st_ino;
     lock_fd_ = lock.get();
@@ -162,15 +181,19 @@ attachment::found attachment::open_existing(const attach_request& request) {
 
 bool attachment::create_new(const attach_request& request) {
   const std::string what = operation("create");
-  // A file without a name: if we die before it is linked, nothing is left.
-  descriptor file{::open(directory.data(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (!file) throw make_system_error(errno, what, name_, "open");
+  const auto report = [this](int number, const std::string& call) {
+    return failure(number, "create", call);
+  };
+  unpublished_file file{path_, what, name_, report};  // I1: holds the gate
   const std::size_t bytes = body_offset + request.body_bytes;
-  if (fchmod(file.get(), request.mode) != 0) throw make_system_error(errno, what, name_, "fchmod");
-  if (const int failure = allocate(file.get(), bytes); failure != 0)
-    throw make_system_error(failure, what, name_, "allocate " + std::to_string(bytes) + " bytes");
+  if (fchmod(file.get(), request.mode) != 0) throw report(errno, "fchmod");
+  if (const int number = allocate(file.get(), bytes); number != 0)
+    throw report(number, "allocate " + std::to_string(bytes) + " bytes");
+  // A description of its own: the mapping pins it, and the other one carries our locks.
+  const descriptor mapped = reopen(file.get());
+  if (!mapped) throw report(errno, "open /proc/self/fd");
   try {
-    map(file.get(), bytes);
+    map(mapped.get(), bytes);
   } catch (const bi::interprocess_exception& e) {
     throw make_system_error(e.get_native_error(), what, name_, "mmap");
   }
@@ -182,7 +205,7 @@ bool attachment::create_new(const attach_request& request) {
   header.byte_order = byte_order_mark;
   header.segment_bytes = bytes;
   header.kind = ops_.kind;
-  header.flags = request.keep ? flag_keep : 0;
+  header.flags = request.keep || users_file_ ? flag_keep : 0;
   header.type_fingerprint = request.type_fingerprint;
   header.created_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
                       static_cast<std::uint64_t>(now.tv_nsec);
@@ -191,28 +214,19 @@ bool attachment::create_new(const attach_request& request) {
               header.type_name.data());
   request.initialise(body());
 
-  // A description of its own: the mapping pins the other one.
-  descriptor lock{::open(link_of(file.get()).c_str(), O_RDWR | O_CLOEXEC)};
-  if (!lock) throw make_system_error(errno, what, name_, "open /proc/self/fd");
   struct stat status {};
-  if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
-  pass_gate(lock.get(), what, name_);  // I1
-  const std::string path = std::string{directory} + "/" + file_;
-  if (linkat(AT_FDCWD, link_of(file.get()).c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) !=
-      0) {
-    if (errno == EEXIST) return false;
-    throw make_system_error(errno, what, name_, "linkat");
-  }
+  if (fstat(file.get(), &status) != 0) throw report(errno, "fstat");
+  if (!file.publish(report)) return false;
   inode_ = status.st_ino;
-  lock_fd_ = lock.get();
+  lock_fd_ = file.get();
   try {
     claim();
   } catch (...) {
-    ::unlink(path.c_str());
+    ::unlink(path_.c_str());
     lock_fd_ = -1;
     throw;
   }
-  unlock(lock.release(), gate_byte);
+  unlock(file.release(), gate_byte);
   return true;
 }
 

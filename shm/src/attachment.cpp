@@ -58,14 +58,14 @@ bool attachment::is_dead(std::uint32_t tag) noexcept {
 
 bool attachment::sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        const deadline& until) {
+  const auto start = clock::now();
+  if (until && start >= *until) return false;
   const bool watched = monitor::instance().watch(*this);
   std::chrono::nanoseconds slice{-1};
   if (wait_slices()) slice = watched ? slice_watched : slice_unwatched;
 
-  const auto start = clock::now();
   auto timeout = slice;
   if (until) {
-    if (start >= *until) return false;
     const std::chrono::nanoseconds left = *until - start;
     if (slice.count() < 0 || left < slice) timeout = left;
   }
@@ -112,6 +112,10 @@ bool attachment::sweep(std::uint32_t id) {
   return true;
 }
 
+void attachment::sync() {
+  if (!mapping_->flush(0, 0, false)) throw failure(errno, "sync", "msync");
+}
+
 void attachment::ring(std::uint32_t bits) noexcept {
   const std::uint32_t highest =
       std::min(layout().header.highest_id.load(std::memory_order_relaxed), participants_max);
@@ -139,11 +143,15 @@ std::string attachment::operation(const char* verb) const {
   return std::string{verb} + " " + ops_.word;
 }
 
+error attachment::failure(int number, const char* verb, const std::string& call) const {
+  return make_system_error(number, operation(verb), name_, call, directory_of(path_));
+}
+
 std::uint32_t attachment::attach_again() {
   const std::scoped_lock one_thread{again_};
   if (const std::uint32_t mine = tag_if_attached(); mine != 0) return mine;
   const std::string what = operation("use");
-  descriptor lock{::open((std::string{directory} + "/" + file_).c_str(), O_RDWR | O_CLOEXEC)};
+  descriptor lock{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
   struct stat status {};
   if (lock) {
     pass_gate(lock.get(), what, name_);
@@ -226,9 +234,10 @@ void attachment::leave() noexcept {
       layout().rows[id_of(mine)].tag.store(0, std::memory_order_release);  // I3
       unlock(lock_fd_, gate_byte + id_of(mine));
       struct stat status {};
-      if (HAWSER_MUTATE(last_one_leaves_file, (layout().header.flags & flag_keep) == 0, false) &&
-          !anybody_alive(lock_fd_) && fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
-        ::unlink((std::string{directory} + "/" + file_).c_str());
+      const bool kept = users_file_ || (layout().header.flags & flag_keep) != 0;
+      if (HAWSER_MUTATE(last_one_leaves_file, !kept, false) && !anybody_alive(lock_fd_) &&
+          fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
+        ::unlink(path_.c_str());
     }
   }
   tag_.store(0, std::memory_order_relaxed);

@@ -72,11 +72,11 @@ errc from_errno(int number) {
   }
 }
 
-const char* remedy(int number) {
+std::string remedy(int number, const std::string& place) {
   switch (number) {
     case EACCES:
-    case EPERM: return "; check the segment's owner and mode with \"ls -l /dev/shm\"";
-    case ENOSPC: return "; free space in /dev/shm or enlarge it (df -h /dev/shm)";
+    case EPERM: return "; check the segment's owner and mode with \"ls -l " + place + "\"";
+    case ENOSPC: return "; free space in " + place + " or enlarge it (df -h " + place + ")";
     case EDQUOT:
     case EFBIG: return "; raise the file size limit or quota (ulimit -f)";
     case EMFILE: return "; close descriptors or raise the limit (ulimit -n)";
@@ -103,9 +103,9 @@ error make_error(errc code, std::string_view operation, std::string_view object,
 }
 
 error make_system_error(int error_number, std::string_view operation, std::string_view object,
-                        std::string_view call) {
+                        std::string_view call, std::string_view place) {
   std::string reason = std::generic_category().message(error_number);
-  reason.append(" (").append(call).append(")").append(remedy(error_number));
+  reason.append(" (").append(call).append(")").append(remedy(error_number, std::string{place}));
   return make_error(from_errno(error_number), operation, object, reason);
 }
 

@@ -21,6 +21,10 @@ bool is_kept(int fd) {
 }  // namespace
 
 bool remove(std::string_view name) {
+  if (name.find('/') != std::string_view::npos && !name.starts_with('~'))
+    throw make_error(
+        errc::bad_name, "remove", name,
+        "it is a path and no channel's name; remove an array's file as any other file");
   const auto target = detail::resolve(name, "remove");
   const detail::descriptor file{::open(target.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
   if (!file) {

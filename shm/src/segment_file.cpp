@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -46,6 +47,20 @@ struct flock lock_request(short type, std::int64_t first, std::int64_t bytes) no
 }
 
 }  // namespace
+
+std::string absolute_path(const std::string& path, std::string_view operation) {
+  std::error_code failure;
+  const auto absolute = std::filesystem::weakly_canonical(std::filesystem::path{path}, failure);
+  if (failure || path.empty() || !absolute.has_filename())
+    throw make_error(errc::bad_name, operation, path,
+                     failure ? failure.message() : "the path names no file");
+  // An unnoticed relative path would be another file after a chdir.
+  return (std::filesystem::current_path(failure) / absolute).string();
+}
+
+std::string directory_of(const std::string& path) {
+  return std::filesystem::path{path}.parent_path().string();
+}
 
 std::string file_prefix(uid_t owner) { return "hawser." + std::to_string(owner) + "."; }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <hawser/shm/detail/segment_layout.hpp>
+#include <hawser/shm/error.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,13 @@ struct segment_name {
 /// Errors `bad_name`.
 segment_name resolve(std::string_view name, std::string_view operation);
 
+/// A path as it stays valid when the working directory changes, symbolic links resolved.
+/// Errors `bad_name`.
+std::string absolute_path(const std::string& path, std::string_view operation);
+
+/// Where the file of this absolute path lies.
+std::string directory_of(const std::string& path);
+
 /// What the files of this user begin with.
 std::string file_prefix(uid_t owner);
 
@@ -40,6 +49,34 @@ class descriptor {
 
  private:
   int fd_ = -1;
+};
+
+/// A description of the same file of its own: locks and mappings of one say nothing of the other.
+/// Fails as open does.
+descriptor reopen(int fd) noexcept;
+
+/// A file in the making: nobody attaches to it before `publish`. Its descriptor holds the gate.
+class unpublished_file {
+ public:
+  /// For a file that is to be `path`. Errors: of the file system, with `report(errno, call)`.
+  using reporter = std::function<error(int number, const std::string& call)>;
+  unpublished_file(std::string path, std::string_view operation, std::string_view name,
+                   const reporter& report);
+  unpublished_file(const unpublished_file&) = delete;
+  unpublished_file& operator=(const unpublished_file&) = delete;
+  ~unpublished_file();
+
+  int get() const noexcept { return lock_.get(); }
+  /// Gives it its name. False: there is another file of that name.
+  bool publish(const reporter& report);
+  int release() noexcept { return lock_.release(); }
+
+ private:
+  void make_with_name(std::string_view operation, std::string_view name, const reporter& report);
+
+  std::string path_;
+  std::string temporary_;  // its name until then, where a file must have one
+  descriptor lock_;
 };
 
 /// Tries to write-lock `bytes` bytes at `first`. False: somebody else holds one of them.

@@ -63,6 +63,12 @@ value_core::value_core(const value_request& request)
       first_(channel_.body() + sizeof(value_layout)),
       copy_bytes_(value_copy_bytes(request.value_bytes)) {}
 
+void value_core::refuse_in_fork() const {
+  throw make_error(errc::not_supported, "update value", name(),
+                   "the function that was to change it has forked, and this is the child; end it "
+                   "inside the function");
+}
+
 std::uint64_t value_core::load_among_writers(std::byte* to, std::size_t bytes) {
   // Not for ever: if the lock's holder is stopped, nobody writes, and the way without it is free.
   constexpr std::chrono::milliseconds patience{1};

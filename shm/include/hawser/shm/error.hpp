@@ -56,8 +56,10 @@ class error : public std::system_error {
                                std::string_view reason);
 
 /// The same for a failed system call: picks the code and the words from `error_number`.
+/// `place` is the directory that the remedies name.
 [[nodiscard]] error make_system_error(int error_number, std::string_view operation,
-                                      std::string_view object, std::string_view call);
+                                      std::string_view object, std::string_view call,
+                                      std::string_view place = "/dev/shm");
 
 }  // namespace hawser
 

@@ -4,6 +4,7 @@
 
 #include <hawser/shm/detail/event_count.hpp>
 #include <hawser/shm/detail/segment_layout.hpp>
+#include <hawser/shm/error.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -37,6 +38,7 @@ enum class opening { create_only, open_only, open_or_create };
 /// What a constructor asks for.
 struct attach_request {
   std::string name;
+  std::string file;  // not empty: the segment is this file of the user's, and is kept
   opening how = opening::open_only;
   unsigned mode = 0600;
   bool keep = false;
@@ -72,6 +74,11 @@ class attachment {
   /// Whether the participant of this tag is gone for good. One system call.
   bool is_dead(std::uint32_t tag) noexcept;
 
+  /// Whether a participant of this tag, dead or alive, still has its place.
+  bool is_unswept(std::uint32_t tag) noexcept {
+    return layout().rows[id_of(tag)].tag.load(std::memory_order_acquire) == tag;
+  }
+
   /// Sleeps on `word` while it is `expected`, until woken, `until`, or the end of a slice.
   /// False: the deadline has passed. Starts the process's monitor thread.
   bool sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, const deadline& until);
@@ -97,6 +104,9 @@ class attachment {
     return layout().rows[id_of(tag)].held.load(std::memory_order_acquire) != 0;
   }
 
+  /// Writes the segment to its file system and waits until that is done. Errors `system`.
+  void sync();
+
   /// Rings the doorbells of those who armed one of `bits` here. Called after a wake.
   void ring(std::uint32_t bits) noexcept;
   /// Rings every doorbell and has it armed anew. For a sweep: the dead one may have taken the
@@ -118,10 +128,12 @@ class attachment {
   void forget_after_fork() noexcept;
   void leave() noexcept;
   std::string operation(const char* verb) const;
+  error failure(int number, const char* verb, const std::string& call) const;
 
   const channel_kind_ops& ops_;
   std::string name_;
-  std::string file_;
+  std::string path_;
+  bool users_file_ = false;  // path_ is not in /dev/shm but what the user said; never unlinked
   unsigned owner_uid_ = 0;
   std::unique_ptr<boost::interprocess::mapped_region> mapping_;
   std::byte* base_ = nullptr;
@@ -141,5 +153,8 @@ class attachment {
 /// For tests: with slices off, a sleeper is woken by a notification or a sweep, or never.
 void set_wait_slices(bool on) noexcept;
 bool wait_slices() noexcept;
+
+/// For tests: off, segments are created as on a file system that has no O_TMPFILE.
+void set_nameless_files(bool on) noexcept;
 
 }  // namespace hawser::shm::detail

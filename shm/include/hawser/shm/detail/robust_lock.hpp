@@ -8,7 +8,8 @@
 ///   tag          the next taker that looks finds the tag dead and replaces it by its own
 ///                (a "stolen" lock), or a sweeper sets 0; either repairs nothing: the data
 ///                behind the lock is consistent at every instruction (see each channel's
-///                layout header).
+///                layout header). Where a channel does have something to put right first,
+///                a taker has the dead one swept (`after_death::swept`) instead.
 ///
 ///   I1  A holder that is stopped, not dead, stops its side of the channel. Nobody can tell
 ///       a stopped process from a slow one.
@@ -28,17 +29,24 @@
 
 namespace hawser::shm::detail {
 
+/// How the lock of a dead holder comes to the next one.
+enum class after_death {
+  stolen,  ///< it is taken over
+  swept    ///< by a sweep, which first puts right what the dead one left
+};
+
 struct robust_lock {
   std::atomic<std::uint32_t> owner;
   std::atomic<std::uint32_t> sleepers;
 
   /// Takes the lock for `self`. False: the deadline passed while another process held it.
-  bool lock(attachment& self, std::uint32_t tag, const deadline& until) {
+  bool lock(attachment& self, std::uint32_t tag, const deadline& until,
+            after_death heir = after_death::stolen) {
     std::uint32_t free = 0;
     if (owner.compare_exchange_strong(free, tag, std::memory_order_acquire,  // E1
                                       std::memory_order_relaxed)) [[likely]]
       return true;
-    return lock_slowly(self, tag, until);
+    return lock_slowly(self, tag, until, heir);
   }
 
   void unlock() noexcept {
@@ -60,7 +68,7 @@ struct robust_lock {
   }
 
  private:
-  bool lock_slowly(attachment& self, std::uint32_t tag, const deadline& until);
+  bool lock_slowly(attachment& self, std::uint32_t tag, const deadline& until, after_death heir);
 };
 static_assert(sizeof(robust_lock) == 8);
 

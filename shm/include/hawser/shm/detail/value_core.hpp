@@ -89,6 +89,7 @@ class value_core {
     const std::uint64_t now = version();
     const std::byte* const made = make(copy(now));
     if (made == nullptr) return false;
+    if (channel_.tag_if_attached() != tag) refuse_in_fork();
     HAWSER_MUTATE(value_commits_before_bytes, void(), body_->version.store(now + 1));
     words_release_fence();  // E2
     write_words(copy(HAWSER_MUTATE(value_written_in_place, now + 1, now)), made, bytes);
@@ -97,6 +98,7 @@ class value_core {
     return true;
   }
 
+  [[noreturn]] void refuse_in_fork() const;
   shared_word* copy(std::uint64_t version) const noexcept {
     return reinterpret_cast<shared_word*>(first_ + (version & 1) * copy_bytes_);
   }
