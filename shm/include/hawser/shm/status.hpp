@@ -16,6 +16,7 @@ enum class [[nodiscard]] take_status{
     ok,         ///< There is one.
     empty,      ///< None now (try_ functions only).
     closed,     ///< None now and never again: closed and drained.
+    cut_off,    ///< Publishers went on without this subscriber; it goes on from now (topic only).
     timed_out,  ///< None until the deadline.
 };
 
@@ -40,6 +41,7 @@ constexpr const char* to_string(take_status status) noexcept {
     case take_status::ok: return "ok";
     case take_status::empty: return "empty";
     case take_status::closed: return "closed";
+    case take_status::cut_off: return "cut_off";
     case take_status::timed_out: return "timed_out";
   }
   return "unknown";
