@@ -65,6 +65,10 @@ void drain_doorbell(int socket) noexcept {
 
 void ring_doorbell(std::uint64_t doorbell) noexcept {
   if (doorbell == 0) return;
+  if (on_monitor_thread && doorbell == monitor::instance().own_doorbell()) {
+    rung_by_itself = true;  // it is awake, and looks at the waits before it sleeps again
+    return;
+  }
   const descriptor sender{socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   const address there{doorbell};
   // Refused: the process is gone. Full: it has not read the earlier ones, and is awake. No

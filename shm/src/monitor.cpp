@@ -16,9 +16,14 @@
 #include <unistd.h>
 
 namespace hawser::shm::detail {
-namespace {
 
 thread_local bool on_monitor_thread = false;
+thread_local bool rung_by_itself = false;
+
+namespace {
+
+// Of this process, 0: not looked up yet.
+std::atomic<std::uint64_t> pid_namespace{0};
 
 int pidfd_open(std::uint32_t pid) noexcept {
   return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
@@ -32,8 +37,12 @@ bool has_exited(int pidfd) noexcept {
 }  // namespace
 
 std::uint64_t own_pid_namespace() noexcept {
+  std::uint64_t known = pid_namespace.load(std::memory_order_relaxed);
+  if (known != 0) return known;
   struct stat status {};
-  return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+  if (stat("/proc/self/ns/pid", &status) == 0) known = status.st_ino;
+  pid_namespace.store(known, std::memory_order_relaxed);
+  return known;
 }
 
 monitor& monitor::instance() {
@@ -52,11 +61,14 @@ void monitor::child_after_fork() noexcept {
   new (&thread_) std::thread;
   new (&callback_done_) std::condition_variable;
   running_ = false;
+  on_monitor_thread = false;
   ++round_;
+  forks_.fetch_add(1, std::memory_order_relaxed);
+  pid_namespace.store(0, std::memory_order_relaxed);  // a child may be the first of a new one
   for (attachment* channel : channels_) channel->forget_after_fork();
   peers_.clear();
   dying_.clear();
-  waits_.clear();  // callbacks belong to the parent
+  disarm_after_fork();
   epoll_ = {};
   control_ = {};
   socket_ = {};
@@ -74,16 +86,13 @@ void monitor::retire(attachment& channel) noexcept {
   channels_.erase(&channel);
   forget(channel);
   std::erase_if(dying_, [&](const participant& p) { return p.channel == &channel; });
-  std::erase_if(waits_, [&](const auto& w) {
-    return w.second.request.channel == &channel && !w.second.running;
-  });
+  forget_waits(channel);
   if (channels_.empty()) stop(hold);
 }
 
 void monitor::forget(attachment& channel) noexcept {
   for (auto entry = peers_.begin(); entry != peers_.end();) {
-    std::erase_if(entry->second.places,
-                  [&](const participant& p) { return p.channel == &channel; });
+    entry->second.places.erase(&channel);
     entry = entry->second.places.empty() ? peers_.erase(entry) : std::next(entry);
   }
   channel.watched_ = false;
@@ -103,7 +112,7 @@ bool monitor::look_at_members(attachment& channel) noexcept try {
   if (channel.watched_ && channel.watched_membership_ == membership) return channel.covered_;
 
   forget(channel);
-  bool covered = true;
+  bool covered = true, complete = true;
 #if !defined(HAWSER_TSAN)
   covered = fences_are_whole();  // else notifiers without a fence can miss us
 #endif
@@ -117,12 +126,12 @@ bool monitor::look_at_members(attachment& channel) noexcept try {
     if (tag == 0 || tag == mine) continue;
     if (row.pid_namespace != here || here == 0) covered = false;  // its pid means nothing here
     else if (row.pid != static_cast<std::uint32_t>(getpid()))
-      covered &= add_peer(row.pid, {&channel, tag});
+      complete &= add_peer(row.pid, {&channel, tag});
   }
-  channel.watched_ = true;
+  channel.watched_ = complete;  // else it is tried again: descriptors may be free by then
   channel.watched_membership_ = membership;
-  channel.covered_ = covered;
-  return covered;
+  channel.covered_ = covered && complete;
+  return channel.covered_;
 } catch (...) {
   channel.watched_ = channel.covered_ = false;
   return false;  // no descriptor or memory to be had: the wait's short slices do the work
@@ -139,41 +148,37 @@ bool monitor::add_peer(std::uint32_t pid, participant place) {
       nudge();
       return true;
     }
-    epoll_event event{EPOLLIN, {.u64 = pid}};
-    if (known == peers_.end()) known = peers_.try_emplace(pid).first;
     // A pidfd that has exited and is replaced here hands its places to the living one; they
     // are looked at again when that one ends, and by slices meanwhile.
-    else dying_.insert(dying_.end(), known->second.places.begin(), known->second.places.end());
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) {
-      if (known->second.places.empty()) peers_.erase(known);
-      return false;
-    }
+    if (known != peers_.end()) peer_died(pid);
+    epoll_event event{EPOLLIN, {.u64 = pid}};
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) return false;
+    known = peers_.try_emplace(pid).first;
     known->second.pidfd = std::move(pidfd);
-    known->second.places.clear();
   }
   // The pid may be a stranger's by now: if the lock is held still, the pidfd is the owner's.
   if (!is_alive(place.channel->lock_fd_, id)) {
     if (!place.channel->sweep(id)) dying_.push_back(place);
     nudge();
   } else {
-    known->second.places.push_back(place);
+    known->second.places[place.channel].push_back(place.tag);
   }
   return true;
 }
 
 void monitor::start() {
-  epoll_ = descriptor{epoll_create1(EPOLL_CLOEXEC)};
-  control_ = descriptor{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!epoll_ || !control_) throw make_system_error(errno, "start", "monitor", "epoll");
+  descriptor epoll{epoll_create1(EPOLL_CLOEXEC)};
+  descriptor control{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   epoll_event event{EPOLLIN, {.u64 = about_control}};
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, control_.get(), &event);
+  if (!epoll || !control || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, control.get(), &event) != 0)
+    throw make_system_error(errno, "start", "monitor", "epoll");
   // The program's signals are for the program's threads.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     // What is this thread's is handed over here: before it runs, a stop may have come.
-    thread_ = std::thread{[this, round = round_, epoll = epoll_.get(), control = control_.get()] {
+    thread_ = std::thread{[this, round = round_, epoll = epoll.get(), control = control.get()] {
       run(round, epoll, control);
     }};
   } catch (...) {
@@ -182,6 +187,8 @@ void monitor::start() {
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread_.native_handle(), "hawser-monitor");
+  epoll_ = std::move(epoll);
+  control_ = std::move(control);
   running_ = true;
 }
 
@@ -213,11 +220,14 @@ void monitor::nudge() noexcept {
 
 int monitor::next_timeout_ms() const {
   if (!dying_.empty()) return 1;
-  if (waits_.empty() || !wait_slices()) return -1;
-  const bool covered = std::all_of(waits_.begin(), waits_.end(), [](const auto& w) {
-    return w.second.request.channel->covered_;
-  });
-  return covered ? 250 : 5;
+  if (!wait_slices()) return -1;
+  int timeout = -1;
+  for (const auto& [id, one] : waits_) {
+    if (!one.waiting) continue;
+    timeout = 250;
+    if (!one.request.channel->covered_) return 5;
+  }
+  return timeout;
 }
 
 void monitor::run(std::uint64_t round, int epoll, int control) {
@@ -225,7 +235,8 @@ void monitor::run(std::uint64_t round, int epoll, int control) {
   on_monitor_thread = true;
   while (round == round_) {
     std::array<epoll_event, 32> events;
-    const int timeout = next_timeout_ms();
+    timeout_ms_ = rung_by_itself ? 0 : next_timeout_ms();
+    const int timeout = timeout_ms_;
     const int doorbell = socket_.get();
     hold.unlock();
     const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout);
@@ -243,8 +254,7 @@ void monitor::run(std::uint64_t round, int epoll, int control) {
       }
     }
     bury();
-    if (count == 0)
-      for (const auto& [id, entry] : waits_) entry.request.channel->look_for_dead();
+    if (count == 0) doubt_waits();
     serve_waits(hold);
   }
 }
@@ -252,7 +262,8 @@ void monitor::run(std::uint64_t round, int epoll, int control) {
 void monitor::peer_died(std::uint32_t pid) {
   const auto entry = peers_.find(pid);
   if (entry == peers_.end() || !has_exited(entry->second.pidfd.get())) return;
-  dying_.insert(dying_.end(), entry->second.places.begin(), entry->second.places.end());
+  for (const auto& [channel, tags] : entry->second.places)
+    for (const std::uint32_t tag : tags) dying_.push_back({channel, tag});
   peers_.erase(entry);
 }
 
@@ -263,70 +274,5 @@ void monitor::bury() {
            dead.channel->sweep(id_of(dead.tag));
   });
 }
-
-std::uint64_t monitor::add(async_request request) {
-  watch(*request.channel);
-  const std::scoped_lock hold{mutex_};
-  if (!running_)
-    throw make_error(errc::no_resources, "wait for", request.channel->name(),
-                     "no thread or descriptor is left for Hawser's monitor");
-  if (!socket_) open_doorbell();
-  participant_row& row = request.channel->layout().rows[id_of(request.channel->tag())];
-  row.doorbell.store(doorbell_, std::memory_order_relaxed);  // published by `armed`
-  const std::uint64_t id = next_wait_++;
-  waits_.try_emplace(id, wait{std::move(request), false});
-  nudge();  // the thread arms it and looks whether it holds already
-  return id;
-}
-
-void monitor::cancel(std::uint64_t id) noexcept {
-  std::unique_lock hold{mutex_};
-  const auto entry = waits_.find(id);
-  if (entry == waits_.end()) return;
-  if (entry->second.running) {
-    if (!on_monitor_thread) callback_done_.wait(hold, [&] { return !waits_.contains(id); });
-    return;
-  }
-  waits_.erase(entry);
-}
-
-void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
-  for (auto entry = waits_.begin(); entry != waits_.end();) {
-    if (entry->second.running) {  // by a thread that its own callback replaced
-      ++entry;
-      continue;
-    }
-    async_request& request = entry->second.request;
-    look_at_members(*request.channel);  // who attaches rings, so that we watch it from now on
-    participant_row& row =
-        request.channel->layout().rows[id_of(request.channel->tag_if_attached())];
-    // Armed: nothing has happened since we looked last.
-    if ((row.armed.load(std::memory_order_acquire) & request.bit) != 0 && !request.holds()) {
-      ++entry;
-      continue;
-    }
-    row.armed.fetch_or(request.bit, std::memory_order_acq_rel);
-    request.arm();
-    if (!request.holds()) {
-      ++entry;
-      continue;
-    }
-    const std::uint64_t id = entry->first;
-    entry->second.running = true;
-    const std::function<void()> callback = std::move(request.callback);
-    hold.unlock();
-    callback();
-    hold.lock();
-    waits_.erase(id);
-    callback_done_.notify_all();
-    entry = waits_.upper_bound(id);
-  }
-}
-
-std::uint64_t add_async_wait(async_request request) {
-  return monitor::instance().add(std::move(request));
-}
-
-void cancel_async_wait(std::uint64_t id) noexcept { monitor::instance().cancel(id); }
 
 }  // namespace hawser::shm::detail

@@ -6,12 +6,14 @@
 #include <hawser/shm/async_wait.hpp>
 #include <hawser/shm/detail/attachment.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace hawser::shm::detail {
@@ -24,6 +26,10 @@ void ring_doorbell(std::uint64_t doorbell) noexcept;
 
 /// Takes what has arrived at our own socket.
 void drain_doorbell(int socket) noexcept;
+
+/// Whether this is the monitor's thread, and whether it has rung its own process's doorbell since
+/// it last looked at the waits.
+extern thread_local bool on_monitor_thread, rung_by_itself;
 
 // What an epoll event is about, beside the pids of peers.
 inline constexpr std::uint64_t about_control = std::uint64_t{1} << 32;
@@ -41,8 +47,15 @@ class monitor {
   /// can only be watched by their locks.
   bool watch(attachment& channel) noexcept;
 
+  // See async_wait.hpp.
   std::uint64_t add(async_request request);
   void cancel(std::uint64_t id) noexcept;
+  bool holds(std::uint64_t id);
+  bool arm(std::uint64_t id, std::function<void()> callback);
+
+  std::uint32_t forks() const noexcept { return forks_.load(std::memory_order_relaxed); }
+  /// The number of this process's socket, 0: it has none.
+  std::uint64_t own_doorbell() const noexcept { return doorbell_.load(std::memory_order_relaxed); }
 
  private:
   struct participant {
@@ -51,11 +64,21 @@ class monitor {
   };
   struct peer {
     descriptor pidfd;
-    std::vector<participant> places;
+    std::unordered_map<attachment*, std::vector<std::uint32_t>> places;  // tags
   };
+  /// A callback's one wait, or a condition, which waits as often as it is armed.
+  ///
+  ///   waiting   the callback is to be called          set by add and arm, cleared before the call
+  ///   armed     the event and our row's bit were set since it was last ready,
+  ///             when the channel's `armings_` was `armings`
+  ///   doubted   to be looked at although nobody rang  set by the backstop
+  ///   running   the callback is being called
+  ///   ended     cancelled meanwhile: erased after the call
   struct wait {
     async_request request;
-    bool running = false;
+    std::uint32_t armings = 0;
+    bool condition = false;
+    bool waiting = false, armed = false, doubted = false, running = false, ended = false;
   };
 
   monitor();
@@ -69,7 +92,12 @@ class monitor {
   void peer_died(std::uint32_t pid);
   void bury();
   void open_doorbell();
+  participant_row& prepare_row(attachment& channel);
+  bool look(wait& one);
   void serve_waits(std::unique_lock<std::mutex>& hold);
+  void doubt_waits() noexcept;
+  void forget_waits(const attachment& channel) noexcept;
+  void disarm_after_fork() noexcept;
   int next_timeout_ms() const;
   void child_after_fork() noexcept;
 
@@ -82,9 +110,12 @@ class monitor {
   std::uint64_t next_wait_ = 1;
   std::thread thread_;
   bool running_ = false;
-  std::uint64_t round_ = 0;  // which start of the thread; an old one ends when it differs
+  std::uint64_t round_ = 0;    // which start of the thread; an old one ends when it differs
+  int timeout_ms_ = -1;        // what the thread sleeps at most
+  std::uint64_t doubted_ = 0;  // the last wait that the backstop looked at
   descriptor epoll_, control_, socket_;
-  std::uint64_t doorbell_ = 0;
+  std::atomic<std::uint64_t> doorbell_{0};
+  std::atomic<std::uint32_t> forks_{0};
 };
 
 }  // namespace hawser::shm::detail

@@ -16,7 +16,8 @@ enum class ready {
 namespace detail {
 class attachment;
 
-/// One registered wait, run by the process's monitor thread.
+/// One registered wait, run by the process's monitor thread. Without a callback it is a condition
+/// (condition.hpp): nothing happens until it is asked or armed.
 struct async_request {
   attachment* channel;
   std::uint32_t bit;            // the event's bit in participant_row::armed
@@ -26,6 +27,13 @@ struct async_request {
 };
 std::uint64_t add_async_wait(async_request request);
 void cancel_async_wait(std::uint64_t id) noexcept;
+
+/// Whether it holds now, also if its channel has ended.
+bool condition_holds(std::uint64_t id);
+/// True: it holds already. False: `callback` will run, once, as soon as it does.
+bool arm_condition(std::uint64_t id, std::function<void()> callback);
+/// Counts the forks this process descends from: none of its conditions is armed after one.
+std::uint32_t forks() noexcept;
 }  // namespace detail
 
 /// Keeps one callback registered. Movable; its destructor cancels.
@@ -46,6 +54,7 @@ class async_wait_handle {
   }
 
  private:
+  friend class condition;
   std::uint64_t id_ = 0;
 };
 

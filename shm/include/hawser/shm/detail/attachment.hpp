@@ -148,6 +148,7 @@ class attachment {
   // The monitor's notes about us, under its mutex.
   std::uint32_t watched_membership_ = 0;
   bool watched_ = false, covered_ = false;
+  std::uint32_t armings_ = 0;  // counts the times our row's bits were found cleared
 };
 
 /// For tests: with slices off, a sleeper is woken by a notification or a sweep, or never.

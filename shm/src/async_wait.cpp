@@ -1,0 +1,211 @@
+// Waits without a thread: the monitor's other half.
+//
+// A wait is armed by setting a bit on the channel's event and the same bit in our participant's
+// row; whoever then changes something clears both and rings our doorbell. So a row whose bit is
+// set says that nothing has happened since, and a thousand idle waits cost a thousand loads.
+//
+//   E1  arm: row.armed |= bit; event.announce (a fence); does it hold?
+//       notifier: publish; event bits; row.armed &= ~bit; ring
+//       Either the notifier sees the announcement and rings, or we see what it published.
+
+#include "monitor.hpp"
+#include <hawser/shm/async_wait.hpp>
+#include <hawser/shm/error.hpp>
+
+#include <utility>
+
+namespace hawser::shm::detail {
+namespace {
+
+// What the backstop looks at each time it runs: so an idle process with a thousand waits stays
+// idle. Channels that only locks can watch are all looked at.
+constexpr int doubted_at_once = 64;
+
+error no_monitor(const attachment& channel) {
+  return make_error(errc::no_resources, "wait for", channel.name(),
+                    "no thread or descriptor is left for Hawser's monitor");
+}
+
+}  // namespace
+
+participant_row& monitor::prepare_row(attachment& channel) {
+  if (!socket_) open_doorbell();
+  participant_row& row = channel.layout().rows[id_of(channel.tag_if_attached())];
+  row.doorbell.store(doorbell_.load(std::memory_order_relaxed),
+                     std::memory_order_relaxed);  // published by `armed`
+  return row;
+}
+
+std::uint64_t monitor::add(async_request request) {
+  attachment& channel = *request.channel;
+  const bool condition = !request.callback;
+  if (!condition) {
+    channel.tag();  // in a fork, before we hold the mutex: it takes a place
+    watch(channel);
+  }
+  const std::scoped_lock hold{mutex_};
+  if (!condition) {
+    if (!running_) throw no_monitor(channel);
+    prepare_row(channel);
+  }
+  const std::uint64_t id = next_wait_++;
+  wait& one = waits_.try_emplace(id).first->second;
+  one.request = std::move(request);
+  one.condition = condition;
+  one.waiting = !condition;
+  if (!condition) nudge();  // the thread arms it and looks whether it holds already
+  return id;
+}
+
+void monitor::cancel(std::uint64_t id) noexcept {
+  std::unique_lock hold{mutex_};
+  const auto entry = waits_.find(id);
+  if (entry == waits_.end()) return;
+  if (entry->second.running) {
+    entry->second.ended = true;
+    if (!on_monitor_thread) callback_done_.wait(hold, [&] { return !waits_.contains(id); });
+    return;
+  }
+  waits_.erase(entry);
+}
+
+bool monitor::holds(std::uint64_t id) {
+  const std::scoped_lock hold{mutex_};
+  const auto entry = waits_.find(id);
+  return entry == waits_.end() || entry->second.request.holds();
+}
+
+bool monitor::arm(std::uint64_t id, std::function<void()> callback) {
+  std::unique_lock hold{mutex_};
+  auto entry = waits_.find(id);
+  if (entry == waits_.end()) return true;
+  attachment& channel = *entry->second.request.channel;
+  if (channel.tag_if_attached() == 0) {  // in a fork; taking a place needs the mutex free
+    hold.unlock();
+    channel.tag();
+    hold.lock();
+    entry = waits_.find(id);
+    if (entry == waits_.end()) return true;
+  }
+  wait& one = entry->second;
+  if (one.request.holds()) return true;
+  try {
+    if (!running_) start();
+  } catch (const std::exception&) {
+    throw no_monitor(channel);
+  }
+  prepare_row(channel);
+  one.armed = false;
+  if (look(one)) return true;
+  one.request.callback = std::move(callback);
+  one.waiting = true;
+  if (const int wanted = next_timeout_ms();
+      wanted >= 0 && (timeout_ms_ < 0 || wanted < timeout_ms_))
+    nudge();
+  return false;
+}
+
+bool monitor::look(wait& one) {
+  async_request& request = one.request;
+  participant_row& row = request.channel->layout().rows[id_of(request.channel->tag_if_attached())];
+  attachment& channel = *request.channel;
+  if (one.armed && one.armings == channel.armings_ &&
+      (row.armed.load(std::memory_order_acquire) & request.bit) != 0 &&
+      !(std::exchange(one.doubted, false) && request.holds()))
+    return false;            // nothing has happened since we looked last
+  look_at_members(channel);  // who attaches rings, so that we watch it from now on
+  // Somebody rang: other waits for the same bit, which we set again, have not looked yet.
+  if ((row.armed.fetch_or(request.bit, std::memory_order_acq_rel) & request.bit) == 0)  // E1
+    ++channel.armings_;
+  request.arm();
+  one.armings = channel.armings_;
+  one.armed = true;
+  one.doubted = false;
+  return request.holds();
+}
+
+void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
+  rung_by_itself = false;
+  for (auto entry = waits_.begin(); entry != waits_.end();) {
+    wait& one = entry->second;
+    // One that is running is served by a thread that its own callback replaced.
+    if (!one.waiting || one.running || !look(one)) {
+      ++entry;
+      continue;
+    }
+    const std::uint64_t id = entry->first;
+    one.waiting = one.armed = false;
+    one.running = true;
+    {
+      const std::function<void()> callback = std::exchange(one.request.callback, {});
+      hold.unlock();
+      callback();
+    }
+    hold.lock();
+    if (entry = waits_.find(id); entry != waits_.end()) {
+      entry->second.running = false;
+      if (!entry->second.condition || entry->second.ended) waits_.erase(entry);
+    }
+    callback_done_.notify_all();
+    entry = waits_.upper_bound(id);
+  }
+}
+
+void monitor::doubt_waits() noexcept {
+  if (waits_.empty()) return;
+  auto entry = waits_.upper_bound(doubted_);
+  int left = doubted_at_once;
+  for (std::size_t i = 0; i < waits_.size(); ++i, ++entry) {
+    if (entry == waits_.end()) entry = waits_.begin();
+    wait& one = entry->second;
+    if (!one.waiting) continue;
+    if (one.request.channel->covered_) {
+      if (left == 0) continue;
+      --left;
+      doubted_ = entry->first;
+    }
+    one.doubted = true;
+    one.request.channel->look_for_dead();
+  }
+}
+
+void monitor::forget_waits(const attachment& channel) noexcept {
+  for (auto entry = waits_.begin(); entry != waits_.end();) {
+    wait& one = entry->second;
+    if (one.request.channel == &channel) {
+      if (!one.running) {
+        entry = waits_.erase(entry);
+        continue;
+      }
+      one.waiting = false;  // by its own callback: erased when that has returned
+      one.ended = true;
+    }
+    ++entry;
+  }
+}
+
+void monitor::disarm_after_fork() noexcept {
+  // Callbacks belong to the parent.
+  std::erase_if(waits_,
+                [](const auto& entry) { return !entry.second.condition || entry.second.ended; });
+  for (auto& [id, one] : waits_) {
+    one.waiting = one.armed = one.doubted = one.running = false;
+    one.request.callback = {};
+  }
+}
+
+std::uint64_t add_async_wait(async_request request) {
+  return monitor::instance().add(std::move(request));
+}
+
+void cancel_async_wait(std::uint64_t id) noexcept { monitor::instance().cancel(id); }
+
+bool condition_holds(std::uint64_t id) { return monitor::instance().holds(id); }
+
+bool arm_condition(std::uint64_t id, std::function<void()> callback) {
+  return monitor::instance().arm(id, std::move(callback));
+}
+
+std::uint32_t forks() noexcept { return monitor::instance().forks(); }
+
+}  // namespace hawser::shm::detail
