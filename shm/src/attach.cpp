@@ -1,5 +1,6 @@
 // Creating, publishing, opening and checking segments: the half of `attachment` that runs once.
 
+#include "channel_reader.hpp"
 #include "segment_file.hpp"
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/segment.hpp>
@@ -9,10 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <ctime>
 
-#include <cxxabi.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,13 +36,6 @@ class nameless_file {
   int fd_;
 };
 
-std::string readable(std::string_view mangled) {
-  int status = 0;
-  char* text = abi::__cxa_demangle(std::string{mangled}.c_str(), nullptr, nullptr, &status);
-  std::string result = status == 0 && text != nullptr ? text : std::string{mangled};
-  std::free(text);  // NOLINT: __cxa_demangle allocates with malloc
-  return result;
-}
 
 /// Gives the file its pages now: a full /dev/shm is an error here, never a SIGBUS later.
 int allocate(int fd, std::size_t bytes) {
@@ -258,14 +250,14 @@ void attachment::check(const attach_request& request, std::size_t file_bytes) {
     refuse(errc::damaged, "it should have " + std::to_string(header.segment_bytes) +
                               " bytes and has " + std::to_string(file_bytes) +
                               "; remove it and start its creator again");
-  if (header.kind != ops_.kind)
-    refuse(errc::kind_mismatch, std::string{"it is not a "} + ops_.word +
+  if (const channel_kind kind = header.kind; kind != ops_.kind)
+    refuse(errc::kind_mismatch, "it is " + with_article(kind) + ", not " + with_article(ops_.kind) +
                                     "; open it with the class it was created with");
   if (header.type_fingerprint != request.type_fingerprint) {
     std::array<char, sizeof header.type_name> theirs = header.type_name;
     theirs.back() = '\0';
-    const std::string mine = readable(request.type_name);
-    std::string its = readable(theirs.data());
+    const std::string mine = readable_type(request.type_name);
+    std::string its = readable_type(theirs.data());
     if (its == mine) its += " of another size";
     refuse(errc::type_mismatch,
            "it carries " + its + ", not " + mine + "; use the same type on both sides");
