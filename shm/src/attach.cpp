@@ -13,9 +13,7 @@
 #include <ctime>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace hawser::shm::detail {
@@ -37,26 +35,13 @@ class nameless_file {
 };
 
 
-/// Gives the file its pages now: a full /dev/shm is an error here, never a SIGBUS later.
-int allocate(int fd, std::size_t bytes) {
-  rlimit limit{};
-  // Beyond the limit the kernel would also send SIGXFSZ.
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-      bytes > limit.rlim_cur)
-    return EFBIG;
-  // What cannot fit is refused before it takes everybody's memory to find that out.
-  struct statvfs space {};
-  if (fstatvfs(fd, &space) == 0 && space.f_blocks != 0 && bytes / space.f_frsize > space.f_bavail)
-    return ENOSPC;
-  // Piece by piece: a periodic signal interrupts a long call before it gets anywhere.
-  constexpr std::size_t piece = std::size_t{16} << 20;
-  for (std::size_t done = 0; done < bytes;) {
-    const std::size_t next = std::min(piece, bytes - done);
-    const int result = posix_fallocate(fd, static_cast<off_t>(done), static_cast<off_t>(next));
-    if (result == 0) done += next;
-    else if (result != EINTR) return result;
-  }
-  return 0;
+/// How much of a file is mapped. A pool's goes on behind its segment (see pool_layout).
+std::size_t bytes_to_map(int fd, std::size_t file_bytes) {
+  segment_header header{};
+  if (pread(fd, &header, sizeof header, 0) != sizeof header || header.magic != segment_magic ||
+      header.kind != channel_kind::payload_pool || header.segment_bytes < sizeof(segment_layout))
+    return file_bytes;
+  return std::min<std::uint64_t>(file_bytes, header.segment_bytes);
 }
 
 }  // namespace
@@ -120,12 +105,13 @@ attachment::found attachment::open_existing(const attach_request& request) {
     if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
     if (status.st_nlink == 0) continue;  // I2: left by everybody while we waited
 
-    const auto file_bytes = static_cast<std::size_t>(status.st_size);
+    auto file_bytes = static_cast<std::size_t>(status.st_size);
     const bool alive = anybody_alive(lock.get());
     // A file of the user's is never replaced, whatever is in it.
     bool keep = users_file_;
     if (file_bytes >= sizeof(segment_layout)) {
       try {
+        file_bytes = bytes_to_map(lock.get(), file_bytes);
         if (users_file_) {
           const descriptor mapped = reopen(lock.get());
           if (!mapped) throw make_system_error(errno, what, name_, "open /proc/self/fd");
@@ -179,7 +165,7 @@ bool attachment::create_new(const attach_request& request) {
   unpublished_file file{path_, what, name_, report};  // I1: holds the gate
   const std::size_t bytes = body_offset + request.body_bytes;
   if (fchmod(file.get(), request.mode) != 0) throw report(errno, "fchmod");
-  if (const int number = allocate(file.get(), bytes); number != 0)
+  if (const int number = allocate(file.get(), 0, bytes); number != 0)
     throw report(number, "allocate " + std::to_string(bytes) + " bytes");
   // A description of its own: the mapping pins it, and the other one carries our locks.
   const descriptor mapped = reopen(file.get());

@@ -245,7 +245,7 @@ push_status pipe_core::wait_for_room(const deadline& until, Attempt attempt) {
   for (;;) {
     push_status status = attempt();
     if (status != push_status::full) return status;
-    if (spin_for_room_([this] {
+    if (spin_for_room_.until([this] {
           return sender_.head_moved() ||
                  body_->ends[other_].load(std::memory_order_relaxed) != peer_;
         })) {
@@ -344,7 +344,7 @@ void pipe_core::drop_parts() noexcept {
 
 take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
   for (;;) {
-    if (spin_for_data_([this] { return receiver_.may_have_record() || over() || closed(); })) {
+    if (spin_for_data_.until([this] { return receiver_.may_have_record() || over() || closed(); })) {
       const take_status status = try_peek(out);
       if (status != take_status::empty) return status;
       if (until && clock::now() >= *until) return take_status::timed_out;

@@ -355,6 +355,39 @@ bool queue_core::holds_leases() noexcept {
   return false;
 }
 
+bool visit_messages(const std::byte* body, std::size_t bytes,
+                    const std::function<void(std::uint64_t)>& visit) {
+  geometry g;
+  bool variable;
+  if (!read_geometry(body, bytes, g, variable) || variable ||
+      g.payload_bytes < sizeof(std::uint64_t))
+    return false;
+  const auto& q = *reinterpret_cast<const queue_layout*>(body);
+  for (std::size_t i = 0; i < g.slots; ++i) {
+    const std::byte* const slot = body + sizeof(queue_layout) + i * g.slot_bytes;
+    const auto& state = *reinterpret_cast<const std::atomic<std::uint64_t>*>(slot);
+    const auto& word =
+        *reinterpret_cast<const std::atomic<std::uint64_t>*>(slot + g.payload_offset);
+    constexpr int most = 1000;
+    for (int looks = 1;; ++looks) {
+      const slot_state was{state.load(std::memory_order_acquire)};  // E1, E4
+      bool there = was.kind() != slot_kind::free;
+      if (was.kind() == slot_kind::staged)
+        there = was.is_before(q.tail.load(std::memory_order_acquire));  // E2
+      if (HAWSER_MUTATE(leased_not_looked_at, false, was.kind() == slot_kind::leased)) there = false;
+      if (!there) break;
+      // Whole, if the slot is the same message's still: its next one begins with another state.
+      const std::uint64_t first = word.load(std::memory_order_acquire);
+      if (state.load(std::memory_order_relaxed) == was.bits) {
+        visit(first);
+        break;
+      }
+      if (looks == most) return false;
+    }
+  }
+  return true;
+}
+
 void leave_queue(std::unique_ptr<queue_core> core) noexcept {
   // Leaked, since queues with static storage may end after any static object of ours; emptied
   // when the program ends.

@@ -11,6 +11,8 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace hawser::shm::detail {
@@ -115,6 +117,28 @@ bool is_locked(int fd, std::int64_t first, std::int64_t bytes) noexcept {
   struct flock request = lock_request(F_WRLCK, first, bytes);
   // If the kernel will not say, the owner counts as alive: nothing is taken from the living.
   return fcntl(fd, F_OFD_GETLK, &request) != 0 || request.l_type != F_UNLCK;
+}
+
+int allocate(int fd, std::size_t offset, std::size_t bytes) noexcept {
+  rlimit limit{};
+  // Beyond the limit the kernel would also send SIGXFSZ.
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      offset + bytes > limit.rlim_cur)
+    return EFBIG;
+  // What cannot fit is refused before it takes everybody's memory to find that out.
+  struct statvfs space {};
+  if (fstatvfs(fd, &space) == 0 && space.f_blocks != 0 && bytes / space.f_frsize > space.f_bavail)
+    return ENOSPC;
+  // Piece by piece: a periodic signal interrupts a long call before it gets anywhere.
+  constexpr std::size_t piece = std::size_t{16} << 20;
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t next = std::min(piece, bytes - done);
+    const int result =
+        posix_fallocate(fd, static_cast<off_t>(offset + done), static_cast<off_t>(next));
+    if (result == 0) done += next;
+    else if (result != EINTR) return result;
+  }
+  return 0;
 }
 
 void pass_gate(int fd, std::string_view operation, std::string_view name) {

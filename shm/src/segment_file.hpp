@@ -90,6 +90,10 @@ inline bool anybody_alive(int fd) noexcept {
   return is_locked(fd, gate_byte + 1, participants_max);
 }
 
+/// Gives the file its pages now: a full /dev/shm is an error here, never a SIGBUS later. Makes the
+/// file longer where needed. Returns 0 or the error's number.
+int allocate(int fd, std::size_t offset, std::size_t bytes) noexcept;
+
 /// Waits for the gate. Errors `busy`: its holder is stopped.
 void pass_gate(int fd, std::string_view operation, std::string_view name);
 

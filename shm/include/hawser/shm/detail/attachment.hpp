@@ -69,6 +69,10 @@ class attachment {
   std::byte* body() noexcept { return base_ + body_offset; }
   segment_layout& layout() noexcept { return *reinterpret_cast<segment_layout*>(base_); }
   const std::string& name() const noexcept { return name_; }
+  /// The segment's file, for its pages. It carries our locks: never to be mapped or closed.
+  int file() const noexcept { return lock_fd_; }
+  std::string file_name() const { return path_.substr(path_.rfind('/') + 1); }
+  std::uint64_t inode() const noexcept { return inode_; }
   std::size_t body_bytes() const noexcept { return bytes_ - body_offset; }
 
   /// Whether the participant of this tag is gone for good. One system call.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <hawser/shm/async_wait.hpp>
-#include <hawser/shm/detail/adaptive_spin.hpp>
+#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/pipe_ring.hpp>
 #include <hawser/shm/status.hpp>

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -209,6 +210,13 @@ class queue_core {
   // How long to spin before sleeping, learnt.
   std::atomic<std::uint32_t> spin_items_{256}, spin_space_{256};
 };
+
+/// Calls `visit` with the first eight bytes of every message in a queue's body, whatever state it is
+/// in, while others use it. For who has no place there.
+///
+/// Returns    False: the body is no queue's, or a slot changed faster than it could be read.
+bool visit_messages(const std::byte* body, std::size_t bytes,
+                    const std::function<void(std::uint64_t)>& visit);
 
 /// Leaves the queue, or, while this process still holds leases of it, when the last of them has
 /// ended and another queue is left, or the process ends: a lease outlives its queue object.
