@@ -4,7 +4,9 @@
 
 namespace hawser::test {
 
-std::vector<suite> all_suites() { return {queue_suite()}; }
+std::vector<suite> all_suites() {
+  return {queue_suite(), semaphore_suite(), lock_suite(), shared_lock_suite(), guarded_suite()};
+}
 
 scenario_list scenarios(std::string_view filter) {
   scenario_list all;

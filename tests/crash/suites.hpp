@@ -28,6 +28,10 @@ struct suite {
 };
 
 suite queue_suite();
+suite semaphore_suite();
+suite lock_suite();
+suite shared_lock_suite();
+suite guarded_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

@@ -54,6 +54,10 @@ class permit_core {
   /// another process holds the inner lock.
   bool try_acquire(std::uint32_t n, const deadline& until = {});
 
+  /// Waits at a place that was joined for `n` until they are taken, or gives the place up.
+  bool wait_in_line(waiter_place& place, std::uint32_t n, std::uint32_t tag,
+                    const deadline& until);
+
   /// Gives back `n`. False: this process holds fewer than `n`, or more than `most`; then nothing
   /// has changed.
   bool release(std::uint32_t n, std::uint32_t most = UINT32_MAX) noexcept;
@@ -126,7 +130,6 @@ class permit_core {
   }
 
   bool acquire_slowly(std::uint32_t n, const deadline& until);
-  bool wait_in_line(waiter_place& place, std::uint32_t n, std::uint32_t tag, const deadline& until);
   bool try_overtake(std::uint32_t n, std::uint32_t tag) noexcept;
   void release_to_waiters() noexcept;
   void repair() noexcept;
