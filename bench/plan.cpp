@@ -19,6 +19,7 @@ std::size_t blocks_wanted(group g, const effort& how) {
   switch (g) {
     case group::throughput: return how.quick ? 5 : 21;
     case group::round_trip: return how.quick ? 5 : 21;
+    case group::op: return how.quick ? 5 : 21;
     case group::recovery: return how.quick ? 1 : 5;
     case group::wall: return how.quick ? 2 : 7;
   }
@@ -80,6 +81,7 @@ const char* name_of(group g) {
   switch (g) {
     case group::throughput: return "throughput";
     case group::round_trip: return "round_trip";
+    case group::op: return "op";
     case group::recovery: return "recovery";
     case group::wall: return "wall";
   }

@@ -6,6 +6,7 @@ std::vector<target> targets() {
   using enum target::direction;
   const auto rate = [](const char* subject) { return figure{subject, "throughput", 64, "Mmsg/s"}; };
   const auto trip = [](const char* subject) { return figure{subject, "round_trip_p50", 64, "us"}; };
+  const auto op = [](const char* subject) { return figure{subject, "op", 0, "ns"}; };
   const auto recovery = [](const char* metric) {
     return figure{"hawser.queue.lease", metric, 0, "ms"};
   };
@@ -20,6 +21,10 @@ std::vector<target> targets() {
        rate("boost.message_queue"), at_least, 4, 1.8},
       {"hawser.queue.lease / raw.cacheline, round trip", trip("hawser.queue.lease"),
        trip("raw.cacheline"), at_most, 2.5, 2.5},
+      {"hawser.semaphore / sem_t, acquire + release", op("hawser.semaphore"), op("sem_t"), at_most,
+       2.5, 2.5},
+      {"hawser.lock / pthread_mutex, lock + unlock", op("hawser.lock"), op("pthread_mutex"),
+       at_most, 2.5, 2.5},
       {"kill to redelivery, median, ms", recovery("recovery_p50"), {}, at_most, 1, 1},
       {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
       {"sweep of a dead process with 1,000 channels, ms",
