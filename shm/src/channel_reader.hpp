@@ -44,6 +44,7 @@ const kind_entry* find_kind(channel_kind kind) noexcept;
 std::string with_article(channel_kind kind);
 
 bool read_queue(const body_reader& body, channel_info& into);
+bool read_permits(const body_reader& body, channel_info& into);
 
 /// A type's name as people write it; what cannot be read or printed is made harmless.
 std::string readable_type(std::string_view mangled);

@@ -1,7 +1,9 @@
 #include "segment_support.hpp"
 #include <hawser/shm/lock.hpp>
 #include <hawser/shm/queue.hpp>
+#include <hawser/shm/registry.hpp>
 #include <hawser/shm/semaphore.hpp>
+#include <hawser/shm/wait_any.hpp>
 
 #include <gtest/gtest.h>
 
@@ -138,6 +140,34 @@ TEST(SemaphoreTest, KeptOneOutlivesItsProcesses) {
     EXPECT_EQ(again.counters().acquired, 1U);
   }
   EXPECT_TRUE(shm::remove(name));
+}
+
+TEST(SemaphoreTest, IsShownFromOutside) {
+  const std::string name = unique_name();
+  shm::semaphore s{create_only, name, {.permits = 4}}, other{open_only, name};
+  s.acquire(2);
+  other.acquire();
+  const auto seen = shm::find_channel(name);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->problem, "");
+  EXPECT_EQ(seen->kind, "semaphore");
+  std::string figures;
+  for (const auto& one : seen->details) figures += one.name + " " + std::to_string(one.value) + " ";
+  for (const auto& one : seen->counters)
+    figures += one.name + " " + std::to_string(one.value) + " ";
+  EXPECT_EQ(figures, "permits 4 available 1 holders 2 waiting 0 acquired 3 waits 0 reclaimed 0 ");
+}
+
+TEST(SemaphoreTest, IsWaitedForBesideOtherChannels) {
+  const std::string name = unique_name();
+  shm::semaphore s{create_only, name}, other{open_only, name};
+  shm::queue<int> q{create_only, name + ".queue"};
+  other.acquire();
+  q.push(1);
+  EXPECT_EQ(shm::wait_any(s, q), 1U);
+  (void)q.pop();
+  other.release();
+  EXPECT_EQ(shm::wait_any(s, q), 0U);
 }
 
 TEST(SemaphoreTest, LastOneToLeaveRemovesIt) {

@@ -1,0 +1,35 @@
+#include "channel_reader.hpp"
+#include <hawser/shm/detail/permit_layout.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace hawser::shm::detail {
+
+bool read_permits(const body_reader& body, channel_info& into) {
+  struct alignas(permit_layout) copied {
+    std::array<std::byte, sizeof(permit_layout)> bytes;
+  };
+  const auto copy = std::make_unique<copied>();
+  if (!body.read(0, copy->bytes.data(), copy->bytes.size())) return false;
+  const auto& p = *reinterpret_cast<const permit_layout*>(copy->bytes.data());
+  if (p.total == 0) return false;
+  const auto of = [](const auto& word) { return word.load(std::memory_order_relaxed); };
+
+  std::uint64_t held = 0, holders = 0, waiting = 0;
+  for (const auto& row : p.held) {
+    held += held_row{of(row)}.count();
+    holders += of(row) != 0;
+  }
+  for (const auto& place : p.waiters) waiting += of(place.tag) != 0;
+  into.details = {{"permits", p.total},
+                  {"available", p.total - std::min(p.total, held)},
+                  {"holders", holders},
+                  {"waiting", waiting}};
+  into.counters = {
+      {"acquired", of(p.acquired)}, {"waits", of(p.waits)}, {"reclaimed", of(p.reclaimed)}};
+  return true;
+}
+
+}  // namespace hawser::shm::detail
