@@ -5,7 +5,14 @@
 namespace hawser::test {
 
 std::vector<suite> all_suites() {
-  return {queue_suite(), semaphore_suite(), lock_suite(), shared_lock_suite(), guarded_suite()};
+  return {
+      queue_suite(),  //
+      semaphore_suite(),  //
+      lock_suite(),  //
+      shared_lock_suite(),  //
+      guarded_suite(),  //
+      value_suite(),  //
+  };
 }
 
 scenario_list scenarios(std::string_view filter) {

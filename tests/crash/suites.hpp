@@ -32,6 +32,7 @@ suite semaphore_suite();
 suite lock_suite();
 suite shared_lock_suite();
 suite guarded_suite();
+suite value_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();
