@@ -54,6 +54,8 @@ void reclaim_array(attachment& self, std::uint32_t dead) {
     return part.lock.owner.load(std::memory_order_acquire) == dead;
   };
   // I2: every journal first, then the locks.
+  if (HAWSER_MUTATE(array_locks_freed_first, false, true))
+    for (std::size_t i = g->parts; i-- > 1;) part_at(self.body(), *g, i).lock.release_dead(dead);
   for (std::size_t i = 0; i < g->parts; ++i) {
     array_part& part = part_at(self.body(), *g, i);
     if (!is_its(part) || part.committed.load(std::memory_order_acquire) == 0) continue;  // E2
@@ -177,16 +179,18 @@ std::uint32_t array_core::lock_range(std::size_t index, const deadline& until, b
   if (!lock_part(index, tag, until)) return 0;
   array_part& mine = part(index);
   // I3: in hand before the note is taken away: if we die in between, the sweep writes it again.
-  mine.in_hand.store(1, std::memory_order_relaxed);
+  HAWSER_MUTATE(array_news_taken_first, mine.in_hand.store(1, std::memory_order_relaxed), void());
   died = mine.owner_died.load(std::memory_order_relaxed) != 0;
   if (died) mine.owner_died.store(0, std::memory_order_release);
+  HAWSER_MUTATE(array_news_taken_first, void(), mine.in_hand.store(1));
   return tag;
 }
 
 void array_core::unlock_range(std::size_t index, std::uint32_t tag) noexcept {
   if (tag != channel_.tag_if_attached()) return;  // inherited: the hold is the parent's
   part(index).in_hand.store(0, std::memory_order_relaxed);
-  part(index).lock.unlock();  // E1. Commits.
+  HAWSER_MUTATE(array_unlock_wakes_nobody, part(index).lock.unlock(),  // E1. Commits.
+                part(index).lock.owner.store(0));
 }
 
 void array_core::refuse_in_fork() const {

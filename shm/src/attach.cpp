@@ -3,6 +3,7 @@
 #include "channel_reader.hpp"
 #include "segment_file.hpp"
 #include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/segment.hpp>
 
 #include <boost/interprocess/mapped_region.hpp>
@@ -33,7 +34,6 @@ class nameless_file {
  private:
   int fd_;
 };
-
 
 /// How much of a file is mapped. A pool's goes on behind its segment (see pool_layout).
 std::size_t bytes_to_map(int fd, std::size_t file_bytes) {
@@ -163,6 +163,7 @@ bool attachment::create_new(const attach_request& request) {
     return failure(number, "create", call);
   };
   unpublished_file file{path_, what, name_, report};  // I1: holds the gate
+  HAWSER_MUTATE(file_linked_before_it_is_filled, void(), (void)file.publish(report));
   const std::size_t bytes = body_offset + request.body_bytes;
   if (fchmod(file.get(), request.mode) != 0) throw report(errno, "fchmod");
   if (const int number = allocate(file.get(), 0, bytes); number != 0)

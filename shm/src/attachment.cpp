@@ -234,7 +234,9 @@ void attachment::leave() noexcept {
       layout().rows[id_of(mine)].tag.store(0, std::memory_order_release);  // I3
       unlock(lock_fd_, gate_byte + id_of(mine));
       struct stat status {};
-      const bool kept = users_file_ || (layout().header.flags & flag_keep) != 0;
+      const bool kept =
+          HAWSER_MUTATE(file_removed_by_the_last_one,
+                        users_file_ || (layout().header.flags & flag_keep) != 0, !users_file_);
       if (HAWSER_MUTATE(last_one_leaves_file, !kept, false) && !anybody_alive(lock_fd_) &&
           fstat(lock_fd_, &status) == 0 && status.st_nlink > 0)
         ::unlink(path_.c_str());

@@ -1,7 +1,6 @@
 #include <hawser/shm/detail/value_core.hpp>
 #include <hawser/shm/error.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <new>
 
@@ -87,23 +86,9 @@ std::uint64_t value_core::load_among_writers(std::byte* to, std::size_t bytes) {
   }
 }
 
-bool value_core::spin(std::uint64_t seen) noexcept {
-  constexpr std::uint32_t least = 16, most = 4096;
-  const std::uint32_t turns = spin_.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < turns; ++i) {
-    if (version() != seen) {
-      spin_.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
-      return true;
-    }
-    cpu_relax();
-  }
-  spin_.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
-  return false;
-}
-
 bool value_core::wait_change(std::uint64_t seen, const deadline& until) {
   channel_.tag();  // a forked child takes its place: its sleep is to be a participant's
-  if (version() != seen || spin(seen)) return true;
+  if (version() != seen || spin_.until([&] { return version() != seen; })) return true;
   for (;;) {
     const std::uint32_t key = body_->changed.announce();  // E3
     if (version() != seen) return true;

@@ -12,6 +12,7 @@ std::vector<suite> all_suites() {
       shared_lock_suite(),  //
       guarded_suite(),  //
       value_suite(),  //
+      array_suite(),  //
   };
 }
 

@@ -33,6 +33,7 @@ suite lock_suite();
 suite shared_lock_suite();
 suite guarded_suite();
 suite value_suite();
+suite array_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

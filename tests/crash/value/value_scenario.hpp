@@ -21,6 +21,10 @@ class value_scenario final : public killpoint::scenario {
 
   std::string name() const override { return "value." + case_.name; }
   int outcomes() const override { return case_.changes() ? 2 : 1; }
+  std::string outcome_words(int outcome) const override {
+    if (!case_.changes()) return scenario::outcome_words(outcome);
+    return outcome == 0 ? "the old value" : "the new value";
+  }
   bool has_sleeper() const override { return case_.other != value_case::nobody; }
   bool has_occupant() const override { return case_.corpse != value_case::none; }
   bool hides_occupant() const override { return has_occupant(); }

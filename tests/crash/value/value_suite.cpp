@@ -27,8 +27,8 @@ void add_scenarios(scenario_list& all, const std::string& unique) {
   const auto name = [&] { return unique + "." + std::to_string(all.size()); };
   for (const value_case& c : value_cases())
     all.push_back(std::make_unique<value_scenario>(c, name()));
-  for (const creating what : {creating::create, creating::replace_stale, creating::open_or_create,
-                              creating::leave_last})
+  for (const creating what :
+       {creating::create, creating::replace_stale, creating::open_or_create, creating::leave_last})
     all.push_back(std::make_unique<in_shm_creation<value_creation>>(what, name()));
 }
 

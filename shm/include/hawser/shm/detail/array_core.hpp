@@ -37,6 +37,7 @@ class array_core {
   const array_geometry& geometry() const noexcept { return geometry_; }
   const std::string& name() const noexcept { return channel_.name(); }
   void sync() { channel_.sync(); }
+  void look_for_dead() { channel_.look_for_dead(true); }
 
   /// Locks one part for writing in place.
   /// Returns    The holder's tag; 0: the deadline passed. `died`: whether a holder died before.
@@ -105,7 +106,8 @@ class array_core {
 
   std::uint32_t own_tag() {
     const std::uint32_t tag = channel_.tag();
-    if (!channel_.was_holder(tag)) channel_.mark_holder(tag);  // I4
+    if (HAWSER_MUTATE(array_holder_not_marked, !channel_.was_holder(tag), false))
+      channel_.mark_holder(tag);  // I4
     return tag;
   }
   void check_range(std::size_t first, std::size_t count) const;

@@ -5,6 +5,7 @@
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/shared_words.hpp>
+#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/detail/value_layout.hpp>
 
 #include <atomic>
@@ -105,8 +106,6 @@ class value_core {
   void wake() noexcept {
     if (body_->changed.wake()) channel_.ring(bit_changed);
   }
-  bool spin(std::uint64_t seen) noexcept;
-
   static constexpr std::uint32_t bit_changed = 1;
   friend void wake_value(attachment&);
 
@@ -114,7 +113,7 @@ class value_core {
   value_layout* body_;
   std::byte* first_;
   std::size_t copy_bytes_;  // of our own type: what others may write later does not count
-  std::atomic<std::uint32_t> spin_{256};  // how long to spin before sleeping, learnt
+  adaptive_spin spin_;
 };
 
 }  // namespace hawser::shm::detail
