@@ -13,6 +13,7 @@ std::vector<suite> all_suites() {
       guarded_suite(),  //
       value_suite(),  //
       array_suite(),  //
+      topic_suite(),  //
   };
 }
 

@@ -34,6 +34,7 @@ suite shared_lock_suite();
 suite guarded_suite();
 suite value_suite();
 suite array_suite();
+suite topic_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

@@ -129,12 +129,12 @@ inline subscription_core::found subscription_core::find() {
         continue;
       }  // else the segment is damaged
     }
-    if (over) return {take_status::closed};
-    over = closed();  // what was published before it is seen now: look again
-    if (!over) {
-      channel_.look_for_dead();
-      return {take_status::empty};
+    if (!over && closed()) {
+      over = true;  // what was published before it is seen now: look again
+      continue;
     }
+    channel_.look_for_dead();
+    return {over ? take_status::closed : take_status::empty};
   }
 }
 
