@@ -10,6 +10,7 @@ std::vector<target> targets() {
   const auto recovery = [](const char* metric) {
     return figure{"hawser.queue.lease", metric, 0, "ms"};
   };
+  const auto publishing = [](const char* subject) { return figure{subject, "op", 64, "ns"}; };
   const auto wall = [](const char* subject) { return figure{subject, "wall", 0, "s"}; };
   const auto memory = [](const char* subject) { return figure{subject, "memory", 0, "MB"}; };
   return {
@@ -25,6 +26,8 @@ std::vector<target> targets() {
        2.5, 2.5},
       {"hawser.lock / pthread_mutex, lock + unlock", op("hawser.lock"), op("pthread_mutex"),
        at_most, 2.5, 2.5},
+      {"hawser.topic, publisher, 4 subscribers / 1", publishing("hawser.topic.4"),
+       publishing("hawser.topic.1"), at_most, 1.25, 1.25},
       {"kill to redelivery, median, ms", recovery("recovery_p50"), {}, at_most, 1, 1},
       {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
       {"sweep of a dead process with 1,000 channels, ms",

@@ -18,7 +18,7 @@ void refuse_in_place(const topic_ring& topic) {
 
 subscription_core::subscription_core(const topic_request& topic,
                                      const subscription_request& request)
-    : topic_ring(topic), want_(request) {
+    : topic_core(topic), want_(request) {
   const auto refuse = [&](const char* reason) {
     throw make_error(errc::bad_argument, "subscribe to", name(), reason);
   };
@@ -105,7 +105,7 @@ std::uint64_t subscription_core::lag() const noexcept {
   return tail > cursor_ ? tail - cursor_ : 0;
 }
 
-std::uint64_t subscription_core::async_wait(std::function<void()> callback) {
+std::uint64_t subscription_core::await_readable(std::function<void()> callback) {
   if (channel_.tag() != tag_) join(joining::after_fork);
   return add_async_wait({&channel_, bit_items,
                          [this] { body_->items.announce(event_count::armed); },

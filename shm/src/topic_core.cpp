@@ -219,9 +219,14 @@ bool topic_core::may_have_space() noexcept {
   const std::uint64_t tail = body_->tail.load(std::memory_order_relaxed);
   for (std::uint32_t id = 1, highest = highest_row(); id <= highest; ++id) {
     const subscriber_row& row = body_->rows[id];
-    if (row.kind.load(std::memory_order_relaxed) == row_kind::lossless &&
-        row.cursor.load(std::memory_order_relaxed) + row.limit.load(std::memory_order_relaxed) <=
-            tail)
+    const std::uint64_t cursor = row.cursor.load(std::memory_order_relaxed);
+    if (row.kind.load(std::memory_order_relaxed) != row_kind::lossless ||
+        cursor + row.limit.load(std::memory_order_relaxed) > tail)
+      continue;
+    // In the way, unless the next try is to cut it off.
+    const std::int64_t patience_ns = row.patience_ns.load(std::memory_order_relaxed);
+    if (patience_ns < 0 || row.stuck_at.load(std::memory_order_relaxed) != cursor ||
+        now_ns() - row.stuck_since_ns.load(std::memory_order_relaxed) < patience_ns)
       return false;
   }
   return true;
@@ -242,7 +247,7 @@ deadline topic_core::earlier(const deadline& until, std::int64_t cut_at_ns) {
   return until ? std::min(*until, cut_at) : cut_at;
 }
 
-std::uint64_t topic_core::async_wait(std::function<void()> callback) {
+std::uint64_t topic_core::await_writable(std::function<void()> callback) {
   return add_async_wait({&channel_, bit_space,
                          [this] { body_->space.announce(event_count::armed); },
                          [this] { return may_have_space(); }, std::move(callback)});

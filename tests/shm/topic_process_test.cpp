@@ -263,6 +263,18 @@ TEST(TopicProcessTest, CallbacksSayWhenToTakeAndWhenToPublish) {
   EXPECT_EQ(t.try_publish(2), push_status::ok);
 }
 
+TEST(TopicProcessTest, CallbackComesWhenTheOneInTheWayMayBeCutOff) {
+  shm::topic<int> t{create_only, unique_name(), {.capacity = 1}};
+  auto s = t.subscribe({.patience = 20ms});
+  t.publish(1);
+  ASSERT_EQ(t.try_publish(2), push_status::full);
+  std::promise<void> writable;
+  const auto wait = t.async_wait(shm::ready::writable, [&] { writable.set_value(); });
+  ASSERT_EQ(writable.get_future().wait_for(test::patience), std::future_status::ready);
+  EXPECT_EQ(t.try_publish(2), push_status::ok);
+  EXPECT_EQ(t.counters().cut_off, 1U);
+}
+
 TEST(TopicProcessTest, RandomKillsLoseNothingOfWhatWasPublished) {
   const std::string name = unique_name();
   std::mt19937 random{20261121};

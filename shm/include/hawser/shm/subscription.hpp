@@ -211,7 +211,7 @@ class subscription {
     if (what != ready::readable)
       throw make_error(errc::not_supported, "wait for", name(),
                        "a subscription is never writable; wait for the topic");
-    return async_wait_handle{core_->async_wait(std::move(callback))};
+    return async_wait_handle{core_->await_readable(std::move(callback))};
   }
 
   /// `for (const T& message : subscription)` takes until `take` returns nothing.

@@ -167,7 +167,7 @@ class topic {
     if (what != ready::writable)
       throw make_error(errc::not_supported, "wait for", name(),
                        "a topic is never readable; wait for a subscription");
-    return async_wait_handle{core_->async_wait(std::move(callback))};
+    return async_wait_handle{core_->await_writable(std::move(callback))};
   }
 
  private:
