@@ -149,7 +149,7 @@ void add_hawser_topic(std::vector<measurement>& all) {
   all.push_back({subject, group::round_trip, [=](const effort& how) {
                    return measure_round_trip<hawser_topic>(subject, how);
                  }});
-  for (const std::size_t subscribers : {0, 1, 4})
+  for (const std::size_t subscribers : {0U, 1U, 4U})
     all.push_back({"hawser.topic." + std::to_string(subscribers), group::throughput,
                    [=](const effort& how) { return measure_publishing(subscribers, how); }});
 }

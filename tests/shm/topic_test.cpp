@@ -178,6 +178,26 @@ TEST(TopicTest, LatestNGivesTheNewestNOnly) {
   EXPECT_EQ(three.missed(), 7U);
 }
 
+TEST(TopicTest, CopyThatWasWrittenOverMeanwhileIsNotTaken) {
+  namespace d = shm::detail;
+  for (const std::size_t batch : {1U, 4U}) {
+    shm::topic<int> t{create_only, unique_name(), {.capacity = 4}};
+    d::subscription_core core{d::topic_request_for<int>(t.name()), {.mode = d::row_kind::latest}};
+    for (int i = 0; i < 4; ++i) t.publish(i);
+    d::message_copy<int> copy(sizeof(int));
+    int copies = 0;
+    const auto status = core.try_take([&](const std::byte* payload) {
+      copy.copy(payload);
+      // A publisher goes round between the copy and the second look, no further than it must.
+      if (++copies == 1) t.publish_batch(std::vector<int>(batch, 4));
+    });
+    EXPECT_EQ(status, take_status::ok);
+    EXPECT_EQ(copies, 2);
+    EXPECT_EQ(copy.value(), batch == 1 ? 1 : 4);
+    EXPECT_EQ(core.missed(), batch);
+  }
+}
+
 TEST(TopicTest, ReadingStaysInItsSlotUntilItEnds) {
   shm::topic<std::string> t{create_only, unique_name(), {.capacity = 2, .message_bytes_max = 32}};
   auto s = t.subscribe();
