@@ -58,9 +58,11 @@ std::uint64_t monitor::add(async_request request) {
 }
 
 void monitor::cancel(std::uint64_t id) noexcept {
+  std::function<void()> dropped;  // behind the mutex: what it captured may end waits of its own
   std::unique_lock hold{mutex_};
   const auto entry = waits_.find(id);
   if (entry == waits_.end()) return;
+  dropped.swap(entry->second.request.callback);
   if (entry->second.running) {
     entry->second.ended = true;
     if (!on_monitor_thread) callback_done_.wait(hold, [&] { return !waits_.contains(id); });
@@ -97,7 +99,7 @@ bool monitor::arm(std::uint64_t id, std::function<void()> callback) {
   prepare_row(channel);
   one.armed = false;
   if (look(one)) return true;
-  one.request.callback = std::move(callback);
+  one.request.callback.swap(callback);
   one.waiting = true;
   if (const int wanted = next_timeout_ms();
       wanted >= 0 && (timeout_ms_ < 0 || wanted < timeout_ms_))
@@ -169,10 +171,12 @@ void monitor::doubt_waits() noexcept {
   }
 }
 
-void monitor::forget_waits(const attachment& channel) noexcept {
+std::vector<std::function<void()>> monitor::forget_waits(const attachment& channel) {
+  std::vector<std::function<void()>> dropped;
   for (auto entry = waits_.begin(); entry != waits_.end();) {
     wait& one = entry->second;
     if (one.request.channel == &channel) {
+      if (one.waiting) dropped.push_back(std::move(one.request.callback));
       if (!one.running) {
         entry = waits_.erase(entry);
         continue;
@@ -182,6 +186,7 @@ void monitor::forget_waits(const attachment& channel) noexcept {
     }
     ++entry;
   }
+  return dropped;
 }
 
 void monitor::disarm_after_fork() noexcept {

@@ -82,11 +82,12 @@ void monitor::enlist(attachment& channel) {
 }
 
 void monitor::retire(attachment& channel) noexcept {
+  std::vector<std::function<void()>> dropped;
   std::unique_lock hold{mutex_};
   channels_.erase(&channel);
   forget(channel);
   std::erase_if(dying_, [&](const participant& p) { return p.channel == &channel; });
-  forget_waits(channel);
+  dropped = forget_waits(channel);
   if (channels_.empty()) stop(hold);
 }
 

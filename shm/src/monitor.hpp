@@ -96,7 +96,9 @@ class monitor {
   bool look(wait& one);
   void serve_waits(std::unique_lock<std::mutex>& hold);
   void doubt_waits() noexcept;
-  void forget_waits(const attachment& channel) noexcept;
+  /// Returns their callbacks, to be destroyed without the mutex: what they captured may end waits
+  /// of its own.
+  std::vector<std::function<void()>> forget_waits(const attachment& channel);
   void disarm_after_fork() noexcept;
   int next_timeout_ms() const;
   void child_after_fork() noexcept;

@@ -26,6 +26,8 @@ class queue;
 template <message T>
 class [[nodiscard]] lease {
  public:
+  /// None, for this reason.
+  explicit lease(take_status status) noexcept : status_(status) {}
   lease(lease&& other) noexcept
       : core_(std::exchange(other.core_, nullptr)),
         slot_(other.slot_),
@@ -69,7 +71,6 @@ class [[nodiscard]] lease {
 
  private:
   friend class queue<T>;
-  explicit lease(take_status status) noexcept : status_(status) {}
   lease(detail::queue_core& core, const detail::taken_slot& slot)
       : core_(&core), slot_(slot), status_(take_status::ok) {
     try {
