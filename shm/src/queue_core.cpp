@@ -8,8 +8,6 @@
 #include <new>
 #include <vector>
 
-#include <sched.h>
-
 namespace hawser::shm::detail {
 
 namespace {
@@ -75,12 +73,6 @@ void refuse_size(const queue_core& core, std::size_t bytes) {
                    "the message has " + std::to_string(bytes) + " bytes, the queue takes " +
                        std::to_string(core.payload_bytes()) +
                        "; create it with a larger message_bytes_max");
-}
-
-int processors() noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 2;
 }
 
 void wake_queue(attachment& self) {
@@ -374,7 +366,8 @@ bool visit_messages(const std::byte* body, std::size_t bytes,
       bool there = was.kind() != slot_kind::free;
       if (was.kind() == slot_kind::staged)
         there = was.is_before(q.tail.load(std::memory_order_acquire));  // E2
-      if (HAWSER_MUTATE(leased_not_looked_at, false, was.kind() == slot_kind::leased)) there = false;
+      if (HAWSER_MUTATE(leased_not_looked_at, false, was.kind() == slot_kind::leased))
+        there = false;
       if (!there) break;
       // Whole, if the slot is the same message's still: its next one begins with another state.
       const std::uint64_t first = word.load(std::memory_order_acquire);

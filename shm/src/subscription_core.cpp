@@ -81,7 +81,7 @@ subscription_core::found subscription_core::cut_off() {
 
 subscription_core::found subscription_core::wait_slowly(const deadline& until) {
   for (;;) {
-    if (spin(spin_items_, [this] { return may_have_items(); })) {
+    if (spin_items_.until([this] { return may_have_items(); })) {
       const found next = find();
       if (next.status != take_status::empty) return next;
     }

@@ -176,8 +176,6 @@ class queue_core {
   /// Whether there may be something to take, without the lock. False: there was nothing.
   bool may_have_items() const noexcept;
   bool may_have_space() const noexcept;
-  template <class Hint>
-  bool spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept;
   bool sleep(event_count& event, std::uint32_t key, const deadline& until);
 
   static constexpr std::uint64_t prefetch_distance = 8;
@@ -207,8 +205,7 @@ class queue_core {
   std::uint32_t searcher_ = 0;            // the tag that searched; another one after a fork
   std::vector<returned_slot> set_aside_;  // newest first
   std::atomic<bool> starving_{false};     // the last look found nothing
-  // How long to spin before sleeping, learnt.
-  std::atomic<std::uint32_t> spin_items_{256}, spin_space_{256};
+  adaptive_spin spin_items_, spin_space_;
 };
 
 /// Calls `visit` with the first eight bytes of every message in a queue's body, whatever state it is

@@ -204,23 +204,6 @@ inline bool queue_core::may_have_items() const noexcept {
          head < q.tail.load(std::memory_order_acquire);
 }
 
-template <class Hint>
-bool queue_core::spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept {
-  constexpr std::uint32_t least = 16, most = 4096;
-  static const bool alone = processors() == 1;
-  if (alone) return false;
-  const std::uint32_t turns = budget.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < turns; ++i) {
-    if (hint()) {
-      budget.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
-      return true;
-    }
-    cpu_relax();
-  }
-  budget.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
-  return false;
-}
-
 template <class Write>
 push_result queue_core::push(std::size_t n, const deadline& until, Write&& write) {
   const push_result result = try_push(n, until, write);
@@ -233,7 +216,7 @@ template <class Write>
 [[gnu::noinline]] push_result queue_core::push_slowly(std::size_t n, const deadline& until,
                                                       Write& write) {
   for (;;) {
-    if (spin(spin_space_, [this] { return may_have_space(); })) {
+    if (spin_space_.until([this] { return may_have_space(); })) {
       const push_result result = try_push(n, until, write);
       if (result.status != push_status::full) return result;
     }
@@ -257,7 +240,7 @@ template <bool Pop, class Visit>
                                                       Visit& visit) {
   event_count& event = dead_view_ ? body_->dead_items : body_->items;
   for (;;) {
-    if (spin(spin_items_, [this] { return may_have_items(); })) {
+    if (spin_items_.until([this] { return may_have_items(); })) {
       const take_result result = try_take<Pop>(n, until, visit);
       if (result.status != take_status::empty) return result;
     }

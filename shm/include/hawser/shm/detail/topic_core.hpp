@@ -6,6 +6,7 @@
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/prefetch.hpp>
+#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/detail/topic_layout.hpp>
 #include <hawser/shm/status.hpp>
 
@@ -78,8 +79,6 @@ class topic_ring {
     return tail;
   }
 
-  template <class Hint>
-  static bool spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept;
   bool sleep(event_count& event, std::uint32_t key, const deadline& until);
   void wake(event_count& event, std::uint32_t bit) noexcept {
     if (event.wake()) channel_.ring(bit);
@@ -142,7 +141,7 @@ class topic_core : public topic_ring {
 
   static constexpr std::uint64_t prefetch_distance = 8;
   std::atomic<std::uint32_t> slowest_{0};  // the row that was in the way
-  std::atomic<std::uint32_t> spin_space_{256};
+  adaptive_spin spin_space_;
 };
 
 /// How one subscriber wants its messages.
@@ -220,7 +219,7 @@ class subscription_core : public topic_core {
   std::uint32_t tag_ = 0;  // whose row it is: another one after a fork
   std::uint64_t cursor_ = 0, missed_ = 0;
   std::uint64_t tail_seen_ = 0;
-  std::atomic<std::uint32_t> spin_items_{256};
+  adaptive_spin spin_items_;
 };
 
 }  // namespace hawser::shm::detail

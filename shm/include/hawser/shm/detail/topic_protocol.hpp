@@ -6,26 +6,6 @@
 
 namespace hawser::shm::detail {
 
-/// Processors this process may run on.
-int processors() noexcept;
-
-template <class Hint>
-bool topic_ring::spin(std::atomic<std::uint32_t>& budget, Hint hint) noexcept {
-  constexpr std::uint32_t least = 16, most = 4096;
-  static const bool alone = processors() == 1;
-  if (alone) return false;
-  const std::uint32_t turns = budget.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < turns; ++i) {
-    if (hint()) {
-      budget.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
-      return true;
-    }
-    cpu_relax();
-  }
-  budget.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
-  return false;
-}
-
 template <class Write>
 publish_result topic_core::try_publish(std::size_t n, const deadline& until, Write&& write) {
   const std::uint32_t tag = channel_.tag();
@@ -87,7 +67,7 @@ template <class Write>
 [[gnu::noinline]] publish_result topic_core::publish_slowly(std::size_t n, const deadline& until,
                                                             Write& write) {
   for (;;) {
-    if (spin(spin_space_, [this] { return slowest_has_moved(); })) {
+    if (spin_space_.until([this] { return slowest_has_moved(); })) {
       const publish_result result = try_publish(n, until, write);
       if (result.status != push_status::full) return result;
     }
