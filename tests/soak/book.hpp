@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <sys/mman.h>
 
@@ -40,15 +41,19 @@ enum class stage : std::uint8_t { untouched, attempted, returned };
 using atomic_stage = std::atomic<stage>;
 static_assert(sizeof(atomic_stage) == 1);
 
-/// The counts of the closing line, and the first words about what is wrong.
+/// The counts of the closing lines, and the first words about what is wrong.
 class soak_book {
  public:
   enum class wrong { lost, duplicated, corrupt, leaked };
+  using counter = std::atomic<std::uint64_t>;
 
-  void committed(std::uint64_t n = 1) { page_[0].committed.fetch_add(n); }
+  /// The count of what was committed in this channel. Before the first fork only.
+  counter& committed_in(const std::string& channel);
   /// Something is wrong `n` times.
   void add(wrong what, std::uint64_t n, const std::string& words);
-  [[nodiscard]] std::uint64_t committed_count() { return page_[0].committed; }
+  [[nodiscard]] std::uint64_t committed_count();
+  /// "queue 12, pipe 34"
+  [[nodiscard]] std::string committed_by_channel();
   [[nodiscard]] std::uint64_t count(wrong what) {
     return page_[0].wrongs[static_cast<std::size_t>(what)];
   }
@@ -58,12 +63,13 @@ class soak_book {
 
  private:
   struct page {
-    std::atomic<std::uint64_t> committed;
+    std::array<counter, 16> committed;  // by channel
     std::array<std::atomic<std::uint64_t>, 4> wrongs;
     std::atomic<bool> said;
     std::array<char, 512> words;
   };
   shared_table<page> page_{1};
+  std::vector<std::string> channels_;
 };
 
 }  // namespace hawser::test

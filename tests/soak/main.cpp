@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   std::printf("soak: seed %u, %zu workers, %zu s\n", seed, workers, seconds);
   std::fflush(stdout);
   soak_book book;
-  soak_crew crew{book, soak_parts(book, name, workers, seconds), workers, seed};
+  soak_crew crew{book, soak_parts({book, name, workers, seconds}), workers, seed};
   std::string failure;
   std::uint64_t kills = 0;
   try {
@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
   const auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
   if (!failure.empty()) std::printf("soak: FAILED: %s\n", failure.c_str());
   if (!book.clean()) std::printf("soak: first of all: %s\n", book.first_words().c_str());
+  std::printf("soak: committed: %s\n", book.committed_by_channel().c_str());
   std::printf(
       "soak: %llu kills, %llu committed, %llu lost, %llu duplicated after ack, %llu corrupt, "
       "%llu leaked\n",

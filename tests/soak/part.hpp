@@ -41,11 +41,26 @@ class soak_part {
   virtual void settle() = 0;
 };
 
-/// All parts. `name` begins the names of their channels.
-std::vector<std::unique_ptr<soak_part>> soak_parts(soak_book& book, const std::string& name,
-                                                   std::size_t workers, std::size_t seconds);
+/// What all parts are made for.
+struct soak_setting {
+  soak_book& book;
+  std::string name;  // begins the names of their channels
+  std::size_t workers, seconds;
+};
 
-std::unique_ptr<soak_part> queue_part(soak_book& book, const std::string& name, std::size_t workers,
-                                      std::size_t seconds);
+std::unique_ptr<soak_part> queue_part(const soak_setting& setting);
+std::unique_ptr<soak_part> pipe_part(const soak_setting& setting);
+std::unique_ptr<soak_part> semaphore_part(const soak_setting& setting);
+std::unique_ptr<soak_part> value_part(const soak_setting& setting);  // and guarded, and array
+std::unique_ptr<soak_part> payload_part(const soak_setting& setting);
+std::unique_ptr<soak_part> topic_part(const soak_setting& setting);
+
+inline std::vector<std::unique_ptr<soak_part>> soak_parts(const soak_setting& setting) {
+  std::vector<std::unique_ptr<soak_part>> all;
+  for (const auto make :
+       {queue_part, pipe_part, semaphore_part, value_part, payload_part, topic_part})
+    all.push_back(make(setting));
+  return all;
+}
 
 }  // namespace hawser::test
