@@ -60,7 +60,8 @@ value_core::value_core(const value_request& request)
     : channel_(value_ops, segment_request(request)),
       body_(&layout_of(channel_)),
       first_(channel_.body() + sizeof(value_layout)),
-      copy_bytes_(value_copy_bytes(request.value_bytes)) {}
+      copy_bytes_(value_copy_bytes(request.value_bytes)),
+      seen_(version()) {}
 
 void value_core::refuse_in_fork() const {
   throw make_error(errc::not_supported, "update value", name(),
@@ -101,6 +102,14 @@ std::uint64_t value_core::async_wait(std::uint64_t seen, std::function<void()> c
   return add_async_wait({&channel_, bit_changed,
                          [this] { body_->changed.announce(event_count::armed); },
                          [this, seen] { return version() != seen; }, std::move(callback)});
+}
+
+std::uint64_t value_core::async_wait(ready what, std::function<void()> callback) {
+  const bool reads = what == ready::readable;
+  return add_async_wait(
+      {&channel_, bit_changed, [this] { body_->changed.announce(event_count::armed); },
+       [this, reads] { return !reads || version() != seen_.load(std::memory_order_relaxed); },
+       std::move(callback)});
 }
 
 }  // namespace hawser::shm::detail

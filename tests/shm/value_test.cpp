@@ -1,6 +1,7 @@
 // One process's use of a shared value, and every error it can give.
 
 #include "segment_support.hpp"
+#include <hawser/shm/condition.hpp>
 #include <hawser/shm/queue.hpp>
 #include <hawser/shm/value.hpp>
 
@@ -118,13 +119,30 @@ TEST(ValueTest, WaitsForAChangeUntilTheDeadline) {
 TEST(ValueTest, CallsBackAfterAChange) {
   shm::value<int> v{create_only, unique_name()};
   std::atomic<int> calls{0};
-  const auto next = v.async_wait([&] { ++calls; });
-  v.store(1);
+  shm::value<int> other{open_only, v.name()};
+  const auto next = v.async_wait(shm::ready::readable, [&] { ++calls; });
+  v.store(1);  // one's own changes are no news
+  other.store(2);
   EXPECT_TRUE(test::eventually([&] { return calls == 1; }));
   const auto already = v.async_wait(0, [&] { ++calls; });
   EXPECT_TRUE(test::eventually([&] { return calls == 2; }));
   const auto never = v.async_wait(v.version(), [&] { ++calls; });
   EXPECT_EQ(calls, 2);
+}
+
+TEST(ValueTest, IsReadableOnceItWasChangedSinceTheLastLook) {
+  const std::string name = unique_name();
+  shm::value<int> v{create_only, name}, other{open_only, name};
+  const shm::condition changed{v}, writable{v, shm::ready::writable};
+  EXPECT_FALSE(changed.holds());
+  EXPECT_TRUE(writable.holds());
+  other.store(1);
+  EXPECT_TRUE(changed.holds());
+  EXPECT_EQ(v.load(), 1);
+  EXPECT_FALSE(changed.holds());
+  v.update([](int& n) { ++n; });
+  EXPECT_FALSE(changed.holds());
+  EXPECT_EQ(other.wait_change(1).value, 2);
 }
 
 TEST(ValueTest, ReadingWithTheLockIsTheSame) {

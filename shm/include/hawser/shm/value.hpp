@@ -186,9 +186,10 @@ class value {
   [[nodiscard]] async_wait_handle async_wait(std::uint64_t seen, std::function<void()> callback) {
     return async_wait_handle{core_->async_wait(seen, std::move(callback))};
   }
-  /// The same for a change from now on.
-  [[nodiscard]] async_wait_handle async_wait(std::function<void()> callback) {
-    return async_wait(version(), std::move(callback));
+  /// The same as for every channel (see condition.hpp): readable when it was changed since this
+  /// object has read or changed it last, writable always.
+  [[nodiscard]] async_wait_handle async_wait(ready what, std::function<void()> callback) {
+    return async_wait_handle{core_->async_wait(what, std::move(callback))};
   }
 
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }

@@ -42,9 +42,9 @@ class value_core {
       read_words(copy(now), to, bytes);
       words_acquire_fence();                                                 // E2
       if (body_->version.load(std::memory_order_relaxed) == now) [[likely]]  // I2
-        return now;
+        return note(now);
     }
-    return load_among_writers(to, bytes);
+    return note(load_among_writers(to, bytes));
   }
 
   /// Under the lock, calls `make(now)` with the words of the value; the bytes it returns become
@@ -66,6 +66,8 @@ class value_core {
   /// Waits until the version is not `seen`. False: the deadline passed.
   bool wait_change(std::uint64_t seen, const deadline& until);
   std::uint64_t async_wait(std::uint64_t seen, std::function<void()> callback);
+  /// Readable: the version is another one than this view has looked at last.
+  std::uint64_t async_wait(ready what, std::function<void()> callback);
 
   /// The same as load, with the lock: for readers that writers leave no gap.
   std::uint64_t load_among_writers(std::byte* to, std::size_t bytes);
@@ -96,10 +98,17 @@ class value_core {
     write_words(copy(HAWSER_MUTATE(value_written_in_place, now + 1, now)), made, bytes);
     body_->version.store(now + 1, HAWSER_MUTATE(value_not_released, std::memory_order_release,
                                                 std::memory_order_relaxed));  // E1. Commits.
+    note(now + 1);
     return true;
   }
 
   [[noreturn]] void refuse_in_fork() const;
+  /// Remembers what was looked at.
+  std::uint64_t note(std::uint64_t version) noexcept {
+    if (seen_.load(std::memory_order_relaxed) != version) [[unlikely]]
+      seen_.store(version, std::memory_order_relaxed);
+    return version;
+  }
   shared_word* copy(std::uint64_t version) const noexcept {
     return reinterpret_cast<shared_word*>(first_ + (version & 1) * copy_bytes_);
   }
@@ -112,7 +121,8 @@ class value_core {
   attachment channel_;
   value_layout* body_;
   std::byte* first_;
-  std::size_t copy_bytes_;  // of our own type: what others may write later does not count
+  std::size_t copy_bytes_;           // of our own type: what others may write later does not count
+  std::atomic<std::uint64_t> seen_;  // the version this view has looked at last
   adaptive_spin spin_;
 };
 
