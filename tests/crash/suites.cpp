@@ -6,14 +6,15 @@ namespace hawser::test {
 
 std::vector<suite> all_suites() {
   return {
-      queue_suite(),        //
-      semaphore_suite(),    //
-      lock_suite(),         //
+      queue_suite(),  //
+      semaphore_suite(),  //
+      lock_suite(),  //
       shared_lock_suite(),  //
-      guarded_suite(),      //
-      value_suite(),        //
-      array_suite(),        //
-      topic_suite(),        //
+      guarded_suite(),  //
+      value_suite(),  //
+      array_suite(),  //
+      topic_suite(),  //
+      pipe_suite(),  //
   };
 }
 

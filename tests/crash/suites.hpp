@@ -35,6 +35,7 @@ suite guarded_suite();
 suite value_suite();
 suite array_suite();
 suite topic_suite();
+suite pipe_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

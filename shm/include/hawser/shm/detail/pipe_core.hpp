@@ -40,6 +40,10 @@ struct pipe_message {
   ring_record last;  // its last record, still in the ring
 };
 
+/// What sweeping and waking mean for a pipe.
+void reclaim_pipe(attachment& self, std::uint32_t dead);
+void wake_pipe(attachment& self);
+
 /// Threads    One sends and one receives at a time; close from any.
 class pipe_core {
  public:
