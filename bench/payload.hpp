@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 namespace hawser::bench {
 
@@ -29,6 +30,24 @@ inline void check_payload(const payload& message, std::uint64_t number) {
     throw wrong_figure{"message " + std::to_string(number) + " arrived as " +
                        std::to_string(message.words[0]) + " ... ~" +
                        std::to_string(~message.words[7])};
+}
+
+/// The smallest message that is worth a channel: its number, and nothing else.
+struct small_payload {
+  std::uint64_t number;
+};
+static_assert(sizeof(small_payload) == 8);
+
+inline void check_payload(const small_payload& message, std::uint64_t number) {
+  if (message.number != number) [[unlikely]]
+    throw wrong_figure{"message " + std::to_string(number) + " arrived as " +
+                       std::to_string(message.number)};
+}
+
+template <class Message>
+Message make_message(std::uint64_t number) {
+  if constexpr (std::is_same_v<Message, small_payload>) return {number};
+  else return make_payload(number);
 }
 
 }  // namespace hawser::bench

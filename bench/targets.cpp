@@ -4,7 +4,9 @@ namespace hawser::bench {
 
 std::vector<target> targets() {
   using enum target::direction;
-  const auto rate = [](const char* subject) { return figure{subject, "throughput", 64, "Mmsg/s"}; };
+  const auto rate = [](const char* subject, std::size_t bytes = 64) {
+    return figure{subject, "throughput", bytes, "Mmsg/s"};
+  };
   const auto trip = [](const char* subject) { return figure{subject, "round_trip_p50", 64, "us"}; };
   const auto op = [](const char* subject) { return figure{subject, "op", 0, "ns"}; };
   const auto recovery = [](const char* metric) {
@@ -28,6 +30,18 @@ std::vector<target> targets() {
        at_most, 2.5, 2.5},
       {"hawser.topic, publisher, 4 subscribers / 1", publishing("hawser.topic.4"),
        publishing("hawser.topic.1"), at_most, 1.25, 1.25},
+      {"hawser.pipe / bare.ring, throughput", rate("hawser.pipe"), rate("bare.ring"), at_least,
+       0.85, 0.85},
+      {"hawser.pipe / bare.ring, throughput of 8 bytes", rate("hawser.pipe", 8),
+       rate("bare.ring", 8), at_least, 0.4, 0.4},
+      {"hawser.pipe / raw.cacheline, round trip", trip("hawser.pipe"), trip("raw.cacheline"),
+       at_most, 1.7, 1.7},
+      {"hawser.pipe.batch16, messages in a raw round trip",
+       {"hawser.pipe.batch16", "per_raw_round_trip", 64, "messages"},
+       {},
+       at_least,
+       3,
+       3},
       {"kill to redelivery, median, ms", recovery("recovery_p50"), {}, at_most, 1, 1},
       {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
       {"sweep of a dead process with 1,000 channels, ms",

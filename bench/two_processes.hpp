@@ -42,7 +42,8 @@ inline void let_the_other_side_sleep() {
 /// Checks that the payloads it is called with are the next ones of a sequence.
 class sequence_check {
  public:
-  void operator()(const payload& message) {
+  template <class Message>
+  void operator()(const Message& message) {
     check_payload(message, next_);
     ++next_;
   }
@@ -57,7 +58,7 @@ class sequence_check {
 ///
 /// Before, each side has waited for the other once, so that what a channel starts at its first
 /// wait (a thread, say) is there and does not disturb the sample.
-template <class Transport>
+template <class Transport, class Message = payload>
 sample measure_throughput(const std::string& subject, const effort& how) {
   // Twice around the ring, so that all of its memory is mapped in both processes.
   constexpr std::uint64_t warm_up = 2 * channel_capacity;
@@ -76,12 +77,12 @@ sample measure_throughput(const std::string& subject, const effort& how) {
     auto out = transport.open_sender();
     std::uint64_t next = 0;
     let_the_other_side_sleep();
-    while (next < warm_up) out.send(make_payload(next++));
+    while (next < warm_up) out.send(make_message<Message>(next++));
     out.flush();
     note->meeting.meet(2);
     const timed_section timed;
     note->sender_from_ns = now_ns();
-    while (next < warm_up + messages) out.send(make_payload(next++));
+    while (next < warm_up + messages) out.send(make_message<Message>(next++));
     out.flush();
   };
   const auto receive = [&] {
@@ -105,7 +106,7 @@ sample measure_throughput(const std::string& subject, const effort& how) {
   const std::int64_t from_ns = std::min(note->sender_from_ns, note->receiver_from_ns);
   const double us = static_cast<double>(note->until_ns - from_ns) / 1e3;
   return {
-      {{{subject, "throughput", sizeof(payload), "Mmsg/s"}, static_cast<double>(messages) / us}},
+      {{{subject, "throughput", sizeof(Message), "Mmsg/s"}, static_cast<double>(messages) / us}},
       disturbed};
 }
 

@@ -7,40 +7,42 @@ namespace {
 /// A ring for one producer and one consumer, in shared memory, without any provision for death,
 /// sleep or a second producer: what an engineer would write by hand. Each side keeps a copy of
 /// the other's position and reads the real one only when the copy says full or empty.
+template <class Message>
 struct ring {
   static constexpr std::uint64_t mask = channel_capacity - 1;
   static_assert((channel_capacity & mask) == 0);
 
   alignas(128) std::atomic<std::uint64_t> tail;  // messages written; by the producer
   alignas(128) std::atomic<std::uint64_t> head;  // messages read; by the consumer
-  alignas(128) payload slots[channel_capacity];
+  alignas(128) Message slots[channel_capacity];
 };
 
+template <class Message>
 class bare_ring {
  public:
   class sender {
    public:
-    explicit sender(ring& to) : to_(to) {}
+    explicit sender(ring<Message>& to) : to_(to) {}
 
-    void send(const payload& message) {
+    void send(const Message& message) {
       const std::uint64_t at = to_.tail.load(std::memory_order_relaxed);
       while (at - head_seen_ == channel_capacity) {
         head_seen_ = to_.head.load(std::memory_order_acquire);
         if (at - head_seen_ == channel_capacity) shm::detail::cpu_relax();
       }
-      to_.slots[at & ring::mask] = message;
+      to_.slots[at & ring<Message>::mask] = message;
       to_.tail.store(at + 1, std::memory_order_release);
     }
     void flush() {}
 
    private:
-    ring& to_;
+    ring<Message>& to_;
     std::uint64_t head_seen_ = 0;
   };
 
   class receiver {
    public:
-    explicit receiver(ring& from) : from_(from) {}
+    explicit receiver(ring<Message>& from) : from_(from) {}
 
     template <class Use>
     std::size_t receive(Use&& use) {
@@ -55,14 +57,14 @@ class bare_ring {
         tail_seen_ = from_.tail.load(std::memory_order_acquire);
         if (at == tail_seen_) return 0;
       }
-      const payload copy = from_.slots[at & ring::mask];
+      const Message copy = from_.slots[at & ring<Message>::mask];
       from_.head.store(at + 1, std::memory_order_release);
       use(copy);
       return 1;
     }
 
    private:
-    ring& from_;
+    ring<Message>& from_;
     std::uint64_t tail_seen_ = 0;
   };
 
@@ -70,17 +72,21 @@ class bare_ring {
   sender open_sender() { return sender{*ring_}; }
 
  private:
-  shared<ring> ring_;
+  shared<ring<Message>> ring_;
 };
 
 }  // namespace
 
 void add_bare_ring(std::vector<measurement>& all) {
   all.push_back({"bare.ring", group::throughput, [](const effort& how) {
-                   return measure_throughput<bare_ring>("bare.ring", how);
+                   return measure_throughput<bare_ring<payload>>("bare.ring", how);
+                 }});
+  all.push_back({"bare.ring.8", group::throughput, [](const effort& how) {
+                   return measure_throughput<bare_ring<small_payload>, small_payload>("bare.ring",
+                                                                                      how);
                  }});
   all.push_back({"bare.ring", group::round_trip, [](const effort& how) {
-                   return measure_round_trip<bare_ring>("bare.ring", how);
+                   return measure_round_trip<bare_ring<payload>>("bare.ring", how);
                  }});
 }
 

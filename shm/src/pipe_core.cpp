@@ -240,9 +240,19 @@ push_status pipe_core::try_send_parts(const std::byte* data, std::size_t bytes) 
   return push_status::ok;
 }
 
+void pipe_core::let_room_gather() noexcept {
+  const std::uint64_t enough = std::min<std::uint64_t>(ring_bytes_ / 4, 16384);
+  for (std::uint64_t before = 0, now = sender_.free_bytes(); now < enough && now != before;
+       now = sender_.free_bytes()) {
+    before = now;
+    for (int i = 0; i < 16; ++i) cpu_relax();
+  }
+}
+
 template <class Attempt>
 push_status pipe_core::wait_for_room(const deadline& until, Attempt attempt) {
   for (;;) {
+    let_room_gather();
     push_status status = attempt();
     if (status != push_status::full) return status;
     if (spin_for_room_.until([this] {
@@ -343,6 +353,10 @@ void pipe_core::drop_parts() noexcept {
 }
 
 take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
+  if (gather_data_([this] { return receiver_.may_have_record(); })) {
+    const take_status status = try_peek(out);
+    if (status != take_status::empty) return status;
+  }
   for (;;) {
     if (spin_for_data_.until([this] { return receiver_.may_have_record() || over() || closed(); })) {
       const take_status status = try_peek(out);

@@ -181,6 +181,10 @@ class pipe_core {
   [[noreturn]] void refuse_fork() const;
 
   push_status look_at_ends();
+  /// A full ring gives its receiver plenty to do. Who fills each gap at once has the cache lines go
+  /// to and fro for every message; who waits until there is some room, while there comes more and
+  /// more, keeps nobody waiting.
+  void let_room_gather() noexcept;
   push_status no_room();
   push_status try_send_parts(const std::byte* data, std::size_t bytes);
   push_status send_slowly(const std::byte* data, std::size_t bytes, const deadline& until);
@@ -214,6 +218,7 @@ class pipe_core {
   std::uint32_t vain_looks_ = 0;
   std::vector<std::byte> parts_;
   adaptive_spin spin_for_data_;
+  gathering gather_data_;
 };
 
 }  // namespace hawser::shm::detail

@@ -37,4 +37,23 @@ class adaptive_spin {
   std::atomic<std::uint32_t> turns_{256};
 };
 
+/// A moment's patience with a sender in full flow. A receiver that has caught up with it, and takes
+/// each message while it is written, has the cache line go to and fro for every single one. Gets
+/// longer while something has come of it, and else shorter.
+class gathering {
+ public:
+  /// Waits. Returns whether something `has_come()`.
+  template <class HasCome>
+  bool operator()(HasCome has_come) noexcept {
+    for (std::uint32_t i = 0; i < pauses_; ++i) cpu_relax();
+    const bool worth = has_come();
+    pauses_ = worth ? std::min(most, 2 * pauses_ + 1) : pauses_ / 2;
+    return worth;
+  }
+
+ private:
+  static constexpr std::uint32_t most = 32;
+  std::uint32_t pauses_ = 0;
+};
+
 }  // namespace hawser::shm::detail
