@@ -79,7 +79,8 @@ void pool_core::release(const held_payload& held) noexcept {
                                        std::memory_order_relaxed));  // E1. Commits.
   } else {
     word.exchange(now.bits, std::memory_order_seq_cst);  // E5. Commits.
-    if (chunk < all_.homes()) trim_large(channel_, all_, chunk);
+    if (HAWSER_MUTATE(last_of_large_keeps_pages, chunk < all_.homes(), false))
+      trim_large(channel_, all_, chunk);
   }
   notify_space();
 }

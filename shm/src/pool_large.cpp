@@ -104,8 +104,9 @@ void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk)
   pool_reference& home = words[chunk];
   if (home.pages.load(std::memory_order_relaxed) == 0) return;
   reference_word was{home.word.load(std::memory_order_seq_cst)};  // E5
-  const std::uint32_t id = id_of(self.tag_if_attached());
+  const std::uint32_t tag = self.tag_if_attached(), id = id_of(tag);
   if (was.kind() != reference_kind::free || words.has_extras(chunk) || id == 0) return;
+  self.mark_holder(tag);  // also a sweeper that has never held anything
   // I4: unchanged, so nobody has lent it, and nobody could share it, since we looked.
   const std::uint32_t generation = (was.generation() + 1) & reference_word::generation_mask;
   if (!home.word.compare_exchange_strong(

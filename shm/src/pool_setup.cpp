@@ -179,7 +179,7 @@ std::uint64_t pool_core::stamp() noexcept {
 
 void pool_core::mark(std::uint32_t tag) {
   // Said before anything is held or sent; a fork says it again for itself.
-  channel_.mark_holder(tag);
+  HAWSER_MUTATE(pool_holder_not_marked, channel_.mark_holder(tag), void());
   body_->users[id_of(tag)].store(open_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   marked_.store(tag, std::memory_order_release);
 }

@@ -75,7 +75,8 @@ void pool_sweep::run() noexcept {
   if (!noted_) return;
   for (std::uint32_t route = 0; route < pool_routes; ++route) {
     if ((routes >> route & 1) == 0) continue;
-    const looked result = look_into(route);
+    const looked result =
+        HAWSER_MUTATE(queue_not_looked_into, look_into(route), pool_sweep::looked::gone);
     for (std::uint32_t i = 0; i < all_.references(); ++i) {
       const reference_word was{noted_[i]};
       if (was.bits == 0 || was.route() != route) continue;
@@ -114,7 +115,9 @@ pool_sweep::looked pool_sweep::look_into(std::uint32_t route) noexcept try {
       header.created_ns != entry.created_ns || header.kind != channel_kind::queue)
     return looked::gone;
   // Nobody is attached: stale, it will be replaced.
-  if (!anybody_alive(file.get()) && (header.flags & flag_keep) == 0) return looked::gone;
+  if (HAWSER_MUTATE(vanished_queue_kept, !anybody_alive(file.get()), false) &&
+      (header.flags & flag_keep) == 0)
+    return looked::gone;
   const auto bytes = static_cast<std::size_t>(status.st_size);
   if (bytes < body_offset) return looked::unsure;
   void* const base = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.get(), 0);

@@ -15,6 +15,7 @@ std::vector<suite> all_suites() {
       array_suite(),  //
       topic_suite(),  //
       pipe_suite(),  //
+      payload_suite(),  //
   };
 }
 

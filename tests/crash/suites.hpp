@@ -36,6 +36,7 @@ suite value_suite();
 suite array_suite();
 suite topic_suite();
 suite pipe_suite();
+suite payload_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

@@ -2,29 +2,16 @@
 #pragma once
 
 #include "../support/child.hpp"
+#include "../support/payload_bytes.hpp"
 #include <hawser/shm/payload_queue.hpp>
 
-#include <cstring>
-#include <span>
 #include <string>
 
 #include <sys/stat.h>
 
 namespace hawser::test {
 
-/// Fills a payload with words that follow from `id`.
-inline void fill(shm::payload& one, std::uint64_t id) {
-  const auto bytes = one.writable();
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::byte>((id * 131 + i * 7 + i / 256) & 255);
-}
-
-/// Whether they are all there.
-inline bool holds(std::span<const std::byte> bytes, std::uint64_t id) {
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    if (bytes[i] != static_cast<std::byte>((id * 131 + i * 7 + i / 256) & 255)) return false;
-  return !bytes.empty();
-}
+inline void fill(shm::payload& one, std::uint64_t id) { fill(one.writable(), id); }
 
 /// The bytes of memory that a channel's file has.
 inline std::size_t pages_of(const std::string& name) {
