@@ -13,6 +13,7 @@ std::vector<target> targets() {
     return figure{"hawser.queue.lease", metric, 0, "ms"};
   };
   const auto publishing = [](const char* subject) { return figure{subject, "op", 64, "ns"}; };
+  constexpr std::size_t mib = std::size_t{1} << 20;
   const auto wall = [](const char* subject) { return figure{subject, "wall", 0, "s"}; };
   const auto memory = [](const char* subject) { return figure{subject, "memory", 0, "MB"}; };
   return {
@@ -42,6 +43,18 @@ std::vector<target> targets() {
        at_least,
        3,
        3},
+      {"hawser.payload 1 MiB / hawser.payload 64 B, round trip",
+       {"hawser.payload", "round_trip_p50", mib, "us"},
+       trip("hawser.payload"),
+       at_most,
+       1.3,
+       1.3},
+      {"hawser.payload, 1 MiB untouched, us",
+       {"hawser.payload", "untouched", mib, "us"},
+       {},
+       at_most,
+       0.3,
+       0.3},
       {"kill to redelivery, median, ms", recovery("recovery_p50"), {}, at_most, 1, 1},
       {"kill to redelivery, 99th percentile, ms", recovery("recovery_p99"), {}, at_most, 10, 10},
       {"sweep of a dead process with 1,000 channels, ms",

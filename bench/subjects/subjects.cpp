@@ -11,6 +11,7 @@ std::vector<measurement> all_measurements() {
   add_permits(all);
   add_hawser_topic(all);
   add_hawser_pipe(all);
+  add_hawser_payload(all);
   add_hawser_recovery(all);
   add_hawser_sweep(all);
   add_producer_consumer(all);

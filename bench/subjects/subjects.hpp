@@ -20,6 +20,7 @@ void add_hawser_queue(std::vector<measurement>& all);
 void add_permits(std::vector<measurement>& all);
 void add_hawser_topic(std::vector<measurement>& all);
 void add_hawser_pipe(std::vector<measurement>& all);
+void add_hawser_payload(std::vector<measurement>& all);
 void add_hawser_recovery(std::vector<measurement>& all);
 void add_hawser_sweep(std::vector<measurement>& all);
 void add_producer_consumer(std::vector<measurement>& all);

@@ -47,9 +47,16 @@ std::optional<held_payload> pool_core::take_free(std::uint32_t a_class, const de
   word.store(reference_word::make(reference_kind::owned, 0, held.generation, id_of(tag)).bits,
              std::memory_order_relaxed);
   body_->loans.store(body_->loans.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // The line after the next one: its last holder wrote to it.
-  const std::uint32_t ahead = held.reference - where.first + 2;
-  prefetch_to_write(&words_[where.first + (ahead < where.count ? ahead : 0)]);
+  // What the loan after the next one will write to is in its last reader's cache.
+  std::uint32_t ahead = held.reference - where.first + 2;
+  if (ahead >= where.count || ahead % again_every < 2) ahead = ahead % again_every;
+  if (ahead < where.count) {
+    prefetch_to_write(&words_[where.first + ahead]);
+    if (a_class < all_.classes) {
+      const pool_class& these = all_.of_class[a_class];
+      prefetch_to_write(channel_.body() + these.data + ahead * these.stride);
+    }
+  }
   return held;
 }
 
@@ -119,6 +126,12 @@ std::uint32_t pool_core::find_free(const range& where) {
   if (where.count == 0) return all_.references();
   bool noted = false;
   std::uint32_t at = where.next.load(std::memory_order_relaxed) % where.count;
+  // From the beginning again as soon as that is free: a few chunks that stay in the caches, and
+  // not all there are.
+  if (at % again_every == 0 &&
+      reference_word{words_[where.first].word.load(std::memory_order_relaxed)}.kind() ==
+          reference_kind::free)
+    at = 0;
   for (std::uint32_t looked = 0; looked < where.count; ++looked) {
     const std::uint32_t reference = where.first + at;
     at = at + 1 < where.count ? at + 1 : 0;
@@ -159,6 +172,8 @@ std::optional<held_payload> pool_core::find(const payload_message& message,
                                             std::uint32_t route) const noexcept {
   const payload_handle handle{message.handle};
   if (handle.reference() >= all_.references()) return std::nullopt;
+  // To be written, by ack or pop: its line comes once, not first to be read.
+  prefetch_to_write(&words_[static_cast<std::uint32_t>(handle.reference())]);
   held_payload found;
   found.reference = static_cast<std::uint32_t>(handle.reference());
   found.generation = handle.generation();

@@ -145,6 +145,8 @@ class pool_core {
   static constexpr std::uint32_t bit_space = 1;
 
  private:
+  /// After so many loans the search begins at the first chunk again, if that is free.
+  static constexpr std::uint32_t again_every = 8;
   struct large_mapping;
   struct lock_holder {
     robust_lock& lock;
