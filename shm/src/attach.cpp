@@ -87,7 +87,7 @@ attachment::found attachment::open_existing(const attach_request& request) {
     descriptor lock{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
     if (!lock) {
       if (errno == ENOENT) return found::nothing;
-      if (errno == ELOOP || errno == EISDIR)
+      if (errno == ELOOP || errno == EISDIR || errno == ENXIO)  // ENXIO: a socket
         throw make_error(errc::damaged, what, name_,
                          "what stands at " + path + " is not a file; remove it");
       throw failure(errno, creates ? "create" : "open", "open");

@@ -62,6 +62,9 @@ std::string readable_type(std::string_view mangled) {
     if (status == 0) result = text;
     std::free(text);  // NOLINT: __cxa_demangle allocates with malloc
   }
+  // 127 characters of a damaged segment can unfold to half a million.
+  constexpr std::size_t longest = 400;
+  if (result.size() > longest) result.replace(longest, std::string::npos, "...");
   std::replace_if(
       result.begin(), result.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return result;

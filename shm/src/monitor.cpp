@@ -124,7 +124,7 @@ bool monitor::look_at_members(attachment& channel) noexcept try {
   for (std::uint32_t id = 1; id <= highest; ++id) {
     const participant_row& row = layout.rows[id];
     const std::uint32_t tag = row.tag.load(std::memory_order_acquire);
-    if (tag == 0 || tag == mine) continue;
+    if (tag == 0 || id == id_of(mine)) continue;  // ours, whatever somebody wrote there
     if (row.pid_namespace != here || here == 0) covered = false;  // its pid means nothing here
     else if (row.pid != static_cast<std::uint32_t>(getpid()))
       complete &= add_peer(row.pid, {&channel, tag});

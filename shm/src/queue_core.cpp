@@ -1,5 +1,6 @@
 #include <hawser/shm/detail/message_io.hpp>
 #include <hawser/shm/detail/queue_protocol.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <cstring>
@@ -16,10 +17,7 @@ constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-struct geometry {
-  std::size_t slots, slot_bytes, payload_offset, payload_bytes;
-  unsigned attempts_max;
-};
+using geometry = queue_geometry;
 
 /// The bytes of a slot, so that small messages lie in one cache line with their state.
 geometry plan(const queue_request& request) {
@@ -48,13 +46,16 @@ queue_layout& layout_of(attachment& self) {
 bool read_geometry(const std::byte* body, std::size_t bytes, geometry& g, bool& variable) {
   if (bytes < sizeof(queue_layout)) return false;
   const auto& q = *reinterpret_cast<const queue_layout*>(body);
-  g = {q.slots, q.slot_bytes, q.payload_offset, q.payload_bytes, q.attempts_max};
-  variable = q.variable != 0;
+  g = {read_once(q.slots), read_once(q.slot_bytes), read_once(q.payload_offset),
+       read_once(q.payload_bytes), read_once(q.attempts_max)};
+  variable = read_once(q.variable) != 0;
   const std::size_t room = bytes - sizeof(queue_layout);
   const std::size_t prefix = variable ? sizeof(std::uint64_t) : 0;
+  // Only differences of what was compared before: no sum of theirs can wrap round.
   return g.slots != 0 && g.slot_bytes >= 16 && g.slot_bytes % 8 == 0 && g.payload_offset >= 8 &&
          g.payload_offset % 8 == 0 && g.payload_offset <= g.slot_bytes &&
-         prefix + g.payload_bytes <= g.slot_bytes - g.payload_offset &&
+         prefix <= g.slot_bytes - g.payload_offset &&
+         g.payload_bytes <= g.slot_bytes - g.payload_offset - prefix &&
          g.slots <= room / g.slot_bytes && g.attempts_max < slot_state::attempts_limit;
 }
 
@@ -121,7 +122,9 @@ namespace {
 
 constexpr channel_kind_ops queue_ops{channel_kind::queue, "queue", reclaim_queue, wake_queue};
 
-attach_request segment_request(const queue_request& request, bool dead) {
+/// `agreed` becomes the geometry that this view was created with, or that it checked: read a
+/// second time, it might be another.
+attach_request segment_request(const queue_request& request, bool dead, geometry& agreed) {
   attach_request segment;
   segment.name = without_suffix(request.name, dead);
   segment.how = request.how;
@@ -148,7 +151,8 @@ attach_request segment_request(const queue_request& request, bool dead) {
              "capacity times message size is out of range; use a smaller capacity");
     segment.body_bytes = sizeof(queue_layout) + g.slots * g.slot_bytes;
   }
-  segment.initialise = [g, variable = request.variable](std::byte* body) {
+  segment.initialise = [g, &agreed, variable = request.variable](std::byte* body) {
+    agreed = g;
     auto& q = *new (body) queue_layout{};
     q.slots = g.slots;
     q.slot_bytes = g.slot_bytes;
@@ -159,14 +163,17 @@ attach_request segment_request(const queue_request& request, bool dead) {
     q.tail.store(g.slots, std::memory_order_relaxed);
     q.head.store(g.slots, std::memory_order_relaxed);
   };
-  segment.check = [g, request, refuse](const std::byte* body, std::size_t bytes) {
-    geometry its;
+  segment.check = [g, &agreed, request, refuse](const std::byte* body, std::size_t bytes) {
+    geometry& its = agreed;
     bool variable;
     if (!read_geometry(body, bytes, its, variable))
       refuse(errc::damaged, "open", "its sizes do not fit; remove it and start its creator again");
     if (variable != request.variable || (!variable && (its.payload_bytes != g.payload_bytes ||
                                                        its.payload_offset != g.payload_offset)))
       refuse(errc::type_mismatch, "open", "its messages have another size or alignment");
+    if (!variable && its.slot_bytes % its.payload_offset != 0)
+      refuse(errc::damaged, "open",
+             "its messages are not aligned; remove it and start its creator again");
     if (request.how == opening::open_only) return;
     const auto differs = [&](const char* what, std::size_t has, std::size_t asked) {
       if (has != asked)
@@ -183,15 +190,11 @@ attach_request segment_request(const queue_request& request, bool dead) {
 
 }  // namespace
 
-queue_core::queue_core(const queue_request& request)
+queue_core::queue_core(const queue_request& request, queue_geometry g)
     : name_(request.name),
       dead_view_(names_dead_letters(request.name)),
-      channel_(queue_ops, segment_request(request, dead_view_)),
+      channel_(queue_ops, segment_request(request, dead_view_, g)),
       body_(&layout_of(channel_)) {
-  geometry g;
-  bool variable;
-  if (!read_geometry(channel_.body(), channel_.body_bytes(), g, variable))
-    throw make_error(errc::damaged, "open queue", name_, "its sizes changed while it was opened");
   slots_ = g.slots;
   slot_bytes_ = g.slot_bytes;
   payload_offset_ = g.payload_offset;
@@ -285,27 +288,21 @@ std::size_t queue_core::size() const noexcept {
   return count;
 }
 
-void queue_core::find_set_aside(std::uint32_t seq, std::uint32_t tag) {
+void queue_core::find_set_aside(came_back& found, std::uint32_t seq, std::uint32_t tag) const {
   const slot_kind wanted = dead_view_ ? slot_kind::dead : slot_kind::returned;
-  if (searcher_ == tag) {
-    set_aside_.clear();
-  } else {
-    // In a fork: another thread of the parent may have been inside the old one.
-    new (&set_aside_) std::vector<returned_slot>;
-    searcher_ = 0;
-  }
+  found.slots.clear();
   for (std::size_t i = 0; i < slots_; ++i) {
     const slot_state was{state_of(slot(i)).load(std::memory_order_acquire)};  // E4
-    if (was.kind() == wanted) set_aside_.push_back({was.position(), i});
+    if (was.kind() == wanted) found.slots.push_back({was.position(), i});
   }
   const std::uint64_t tail = body_->tail.load(std::memory_order_relaxed);
   // By age, the oldest at the back: positions are counted from tail, so a wrap does not matter.
-  std::sort(set_aside_.begin(), set_aside_.end(), [tail](const auto& a, const auto& b) {
+  std::sort(found.slots.begin(), found.slots.end(), [tail](const auto& a, const auto& b) {
     return ((tail - a.position) & slot_state::position_mask) <
            ((tail - b.position) & slot_state::position_mask);
   });
-  searcher_ = tag;
-  searched_seq_ = seq;
+  found.searcher = tag;
+  found.seq = seq;
 }
 
 bool queue_core::may_have_space() const noexcept {

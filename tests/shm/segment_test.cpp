@@ -20,14 +20,6 @@ using test::exists_in_shm;
 using test::path_of;
 using test::unique_name;
 
-/// Changes bytes of a segment's file from outside.
-void overwrite(const std::string& name, off_t offset, const std::string& bytes) {
-  const int fd = open(path_of(name).c_str(), O_RDWR);
-  ASSERT_GE(fd, 0);
-  ASSERT_EQ(pwrite(fd, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
-  close(fd);
-}
-
 TEST(SegmentTest, CreateOnlyRefusesALiveName) {
   const std::string name = unique_name();
   shm::queue<int> first{create_only, name};
@@ -98,66 +90,6 @@ TEST(SegmentTest, TypesKindsAndSizesMustMatch) {
   EXPECT_NO_THROW(shm::queue<int>(open_or_create, name, {.capacity = 8}));
 }
 
-TEST(SegmentTest, DamagedHeadersAreEachTheirOwnError) {
-  const std::string name = unique_name();
-  const auto damaged = [&](off_t offset, const std::string& bytes, errc code, const char* part) {
-    shm::queue<int> q{create_only, name, {.capacity = 8}};
-    overwrite(name, offset, bytes);
-    EXPECT_ERROR(code, part, shm::queue<int>(open_only, name));
-    EXPECT_ERROR(code, part, shm::queue<int>(open_or_create, name, {.capacity = 8}));
-  };
-  using shm::detail::body_offset;
-  damaged(0, "garbage!", errc::damaged, "not a Hawser segment");
-  damaged(8, std::string("\x63\0\0\0", 4), errc::version_mismatch, "version 99");
-  damaged(12, std::string("\1\2\3\4", 4), errc::version_mismatch, "byte order");
-  damaged(16, std::string(8, '\x7f'), errc::damaged, "should have");
-  damaged(24, std::string("\x09\0\0\0", 4), errc::kind_mismatch, "not a queue");
-  damaged(body_offset, std::string(8, '\0'), errc::damaged, "sizes do not fit");  // slots
-  damaged(body_offset, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
-  damaged(body_offset + 8, std::string(8, '\x7f'), errc::damaged,
-          "sizes do not fit");  // slot_bytes
-  damaged(body_offset + 16, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
-  damaged(body_offset + 24, std::string(8, '\x7f'), errc::damaged, "sizes do not fit");
-}
-
-TEST(SegmentTest, TruncatedSegmentIsAnErrorNotASignal) {
-  const std::string name = unique_name();
-  for (const off_t size : {0, 100, 20'000}) {
-    shm::queue<int> q{create_only, name, {.capacity = 1000}};
-    // A copy under the name: truncating the live file would take the pages from `q`, too.
-    ASSERT_EQ(unlink(path_of(name).c_str()), 0);
-    const int fd = open(path_of(name).c_str(), O_CREAT | O_RDWR, 0600);
-    ASSERT_EQ(ftruncate(fd, size), 0);
-    if (size > 16'000) {
-      ASSERT_EQ(pwrite(fd, &q, 0, 0), 0);
-    }
-    const child holder{[&](const child::report& ready) {
-      struct flock lock {};
-      lock.l_type = F_WRLCK;
-      lock.l_start = shm::detail::gate_byte + 1;
-      lock.l_len = 1;
-      if (fcntl(fd, F_OFD_SETLK, &lock) != 0) return 1;  // makes it look alive
-      ready();
-      pause();
-      return 0;
-    }};
-    ASSERT_TRUE(holder.await_report());
-    EXPECT_ERROR(errc::damaged, name, shm::queue<int>(open_only, name));
-    close(fd);
-    unlink(path_of(name).c_str());
-  }
-}
-
-TEST(SegmentTest, WhatIsNotAFileIsRefused) {
-  const std::string name = unique_name();
-  ASSERT_EQ(mkdir(path_of(name).c_str(), 0700), 0);
-  EXPECT_ERROR(errc::damaged, "not a file", shm::queue<int>(open_or_create, name));
-  rmdir(path_of(name).c_str());
-  ASSERT_EQ(symlink("/etc/passwd", path_of(name).c_str()), 0);
-  EXPECT_ERROR(errc::damaged, "not a file", shm::queue<int>(open_or_create, name));
-  unlink(path_of(name).c_str());
-}
-
 TEST(SegmentTest, FileSizeLimitIsAnErrorNotASignal) {
   child limited{[&](const child::report&) {
     const rlimit small{1 << 20, 1 << 20};
@@ -206,34 +138,6 @@ TEST(SegmentTest, FullDevShmIsAnErrorAtCreation) {
   if (status == cannot_mount)
     GTEST_SKIP() << "neither root nor user namespaces to mount a small /dev/shm";
   EXPECT_EQ(status, 0);
-}
-
-TEST(SegmentTest, ForeignAndUnreadableSegmentsAreRefused) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root can make files of two users";
-  constexpr int not_reached = 77;
-  const std::string name = unique_name();
-  // Somebody squats on our name.
-  const std::string path = path_of(name);
-  close(open(path.c_str(), O_CREAT | O_RDWR, 0666));
-  ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
-  EXPECT_ERROR(errc::foreign_owner, "12345", shm::queue<int>(open_or_create, name));
-  unlink(path.c_str());
-
-  shm::queue<int> closed_to_others{create_only, name};
-  shm::queue<int> open_to_all{create_only, name + ".all", {.mode = 0666}};
-  child other{[&](const child::report&) {
-    if (setgid(12345) != 0 || setuid(12345) != 0) return 2;
-    if (access("/dev/shm", X_OK) != 0) return not_reached;
-    const error e = error_of([&] { shm::queue<int>(open_only, "~root/" + name); });
-    if (e.code() != errc::permission_denied) return 3;
-    shm::queue<int>{open_only, "~root/" + name + ".all"}.push(5);
-    const error c = error_of([&] { shm::queue<int>(create_only, "~root/" + name + ".new"); });
-    return c.code() == errc::permission_denied ? 0 : 4;
-  }};
-  const int status = other.join();
-  if (status == not_reached) GTEST_SKIP() << "another user may not even enter /dev/shm here";
-  EXPECT_EQ(status, 0);
-  EXPECT_EQ(open_to_all.try_pop(), 5);
 }
 
 }  // namespace

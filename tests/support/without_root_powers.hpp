@@ -1,6 +1,8 @@
 /// Root without its power over permissions: so that a mode of 000 means something to it, too.
 #pragma once
 
+#include <initializer_list>
+
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

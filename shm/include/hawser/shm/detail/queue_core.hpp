@@ -40,6 +40,12 @@ struct queue_request {
   std::string_view type_name;
 };
 
+/// Where the slots and the messages in them lie.
+struct queue_geometry {
+  std::size_t slots, slot_bytes, payload_offset, payload_bytes;
+  unsigned attempts_max;
+};
+
 /// A slot taken from the queue and what it said.
 struct taken_slot {
   std::atomic<std::uint64_t>* state = nullptr;
@@ -59,7 +65,8 @@ struct take_result {
 
 class queue_core {
  public:
-  explicit queue_core(const queue_request& request);
+  explicit queue_core(const queue_request& request) : queue_core(request, queue_geometry{}) {}
+  ~queue_core() { delete came_back_.load(std::memory_order_relaxed); }
 
   /// Writes up to `n` messages by `write(i, payload)`, which must not throw. Commits all it
   /// reports at once.
@@ -104,9 +111,17 @@ class queue_core {
   std::uint64_t async_wait(ready what, std::function<void()> callback);
 
  private:
-  struct returned_slot {
-    std::uint64_t position;
-    std::uint64_t index;
+  queue_core(const queue_request& request, queue_geometry agreed);
+
+  /// What a search for messages that came back has found.
+  struct came_back {
+    struct slot {
+      std::uint64_t position;
+      std::uint64_t index;
+    };
+    std::uint32_t seq = 0;
+    std::uint32_t searcher = 0;  // the tag that searched; another one after a fork
+    std::vector<slot> slots;     // newest first
   };
   /// Unlocks also when a visitor throws.
   struct lock_holder {
@@ -144,11 +159,11 @@ class queue_core {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(slot);
   }
   bool before_tail(std::uint64_t position) noexcept {
-    if (position < tail_seen_) return true;
-    const std::uint64_t tail = body_->tail.load(std::memory_order_acquire);  // E2
-    if (tail > position + 2 * slots_) return false;  // I5: damaged; not a loop without end
-    tail_seen_ = tail;
-    return position < tail_seen_;
+    // I5, else damaged: at most two laps; a head that was thrown back is no loop without end.
+    const auto follows = [&](std::uint64_t tail) { return tail - position - 1 < 2 * slots_; };
+    if (follows(tail_seen_)) return true;
+    tail_seen_ = body_->tail.load(std::memory_order_acquire);  // E2
+    return follows(tail_seen_);
   }
   template <class Write>
   push_result push_slowly(std::size_t n, const deadline& until, Write& write);
@@ -158,7 +173,7 @@ class queue_core {
   void give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit);
   template <bool Pop, class Visit>
   std::size_t take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit);
-  void find_set_aside(std::uint32_t seq, std::uint32_t tag);
+  void find_set_aside(came_back& found, std::uint32_t seq, std::uint32_t tag) const;
 
   void notify_items() noexcept {
     if (HAWSER_MUTATE(push_wakes_nobody, body_->items.wanted(), false)) [[unlikely]]
@@ -201,10 +216,10 @@ class queue_core {
   alignas(64) outlook items_ahead_;
   std::uint32_t holder_ = 0;  // the tag that has said it holds leases
   std::uint64_t tail_seen_ = 0;
-  std::uint32_t searched_seq_ = 0;
-  std::uint32_t searcher_ = 0;            // the tag that searched; another one after a fork
-  std::vector<returned_slot> set_aside_;  // newest first
-  std::atomic<bool> starving_{false};     // the last look found nothing
+  // Owned; taken out while in use, so that two threads do not share it even if somebody wrote
+  // over the lock that keeps them apart, and a fork meanwhile finds none.
+  std::atomic<came_back*> came_back_{nullptr};
+  std::atomic<bool> starving_{false};  // the last look found nothing
   adaptive_spin spin_items_, spin_space_;
 };
 

@@ -155,22 +155,25 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
 template <bool Pop, class Visit>
 std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit) {
   const std::uint32_t seq = body_->returned_seq.load(std::memory_order_acquire);
-  if (searcher_ != tag || searched_seq_ != seq) find_set_aside(seq, tag);
+  std::unique_ptr<came_back> found{came_back_.exchange(nullptr, std::memory_order_acquire)};
+  if (!found) found = std::make_unique<came_back>();
+  if (found->searcher != tag || found->seq != seq) find_set_aside(*found, seq, tag);
   const slot_kind wanted = dead_view_ ? slot_kind::dead : slot_kind::returned;
   std::size_t count = 0;
-  while (count < n && !set_aside_.empty()) {
-    const returned_slot next = set_aside_.back();
+  while (count < n && !found->slots.empty()) {
+    const auto next = found->slots.back();
     std::byte* const here = slot(next.index);
     const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E4
-    set_aside_.pop_back();
+    found->slots.pop_back();
     if (was.kind() != wanted || was.position() != next.position) continue;  // taken by others
     give<Pop>(here, was, tag, visit);
     ++count;
   }
-  if (set_aside_.empty()) {
+  if (found->slots.empty()) {
     // Nothing is set aside that was announced up to seq. Whatever came since moves seq again.
     (dead_view_ ? body_->dead_done : body_->returned_done).store(seq, std::memory_order_relaxed);
   }
+  delete came_back_.exchange(found.release(), std::memory_order_acq_rel);
   if (count != 0 && !dead_view_)
     body_->redelivered.store(body_->redelivered.load(std::memory_order_relaxed) + count,
                              std::memory_order_relaxed);
