@@ -1,0 +1,124 @@
+#include "hostile_memory.hpp"
+
+#include "segment_file.hpp"
+#include <hawser/shm/detail/segment_layout.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hawser::fuzz {
+namespace {
+
+namespace shm = hawser::shm::detail;
+
+// One access, like any other process's.
+template <class Word>
+void write_word(std::byte* at, bool relative, std::uint64_t value) noexcept {
+  auto* const word = reinterpret_cast<Word*>(at);
+  const Word old = relative ? __atomic_load_n(word, __ATOMIC_RELAXED) : Word{0};
+  __atomic_store_n(word, static_cast<Word>(old + static_cast<Word>(value)), __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+hostile_memory::hostile_memory(const std::string& channel)
+    : fd_(open(shm::resolve(channel, "attack").path().c_str(), O_RDWR | O_CLOEXEC)) {
+  struct stat status {};
+  if (fd_ < 0 || fstat(fd_, &status) != 0)
+    throw std::system_error(errno, std::generic_category(), "open " + channel);
+  bytes_ = static_cast<std::size_t>(status.st_size);
+  void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (memory == MAP_FAILED)
+    throw std::system_error(errno, std::generic_category(), "mmap " + channel);
+  base_ = static_cast<std::byte*>(memory);
+}
+
+hostile_memory::~hostile_memory() {
+  munmap(base_, bytes_);
+  close(fd_);
+}
+
+hostile_memory::edit hostile_memory::next_edit(script& from) const {
+  edit change;
+  const std::uint8_t shape = from.next();
+  change.width = std::size_t{1} << (shape & 3);
+
+  // Most of a segment is unused rows and payload: the others come up more often.
+  constexpr std::size_t row = sizeof(shm::participant_row), body = shm::body_offset;
+  std::size_t first = 0, length = bytes_;
+  switch (shape >> 2 & 7) {
+    case 0: length = sizeof(shm::segment_header); break;
+    case 1: first = sizeof(shm::segment_header) + row, length = 4 * row; break;
+    case 2:
+    case 3:
+    case 4: first = body, length = std::min<std::size_t>(512, bytes_ - body); break;
+    case 5:
+    case 6: first = std::min(body + 512, bytes_ - 8), length = bytes_ - first; break;
+    default: break;
+  }
+  change.offset = first + from.below(length) / change.width * change.width;
+  change.offset = std::min(change.offset, bytes_ - change.width);
+
+  constexpr std::array<std::uint64_t, 12> edges{
+      0,          1,           0x7FFF'FFFF,       0x8000'0000,       0xFFFF'FFFF, 1ULL << 44,
+      1ULL << 46, 1ULL << 63U, ~std::uint64_t{0}, ~std::uint64_t{7}, 0x0101'0101, 0xFF};
+  switch (shape >> 5) {
+    case 0: change.value = edges[from.below(edges.size())]; break;
+    case 1:
+    case 2: change.value = from.next(); break;
+    case 3:
+      change.relative = true;
+      change.value = static_cast<std::uint64_t>(static_cast<std::int8_t>(from.next()));
+      break;
+    case 4: {  // a tag that somebody has, or one like it
+      const auto& rows = reinterpret_cast<const shm::segment_layout*>(base_)->rows;
+      change.value = rows[1 + from.below(4)].tag.load(std::memory_order_relaxed);
+      break;
+    }
+    case 5: change.value = from.next<std::uint16_t>(); break;
+    default: change.value = from.next<std::uint64_t>(); break;
+  }
+  return change;
+}
+
+void hostile_memory::apply(const edit& change) noexcept {
+  std::byte* const at = base_ + change.offset;
+  switch (change.width) {
+    case 1: write_word<std::uint8_t>(at, change.relative, change.value); break;
+    case 2: write_word<std::uint16_t>(at, change.relative, change.value); break;
+    case 4: write_word<std::uint32_t>(at, change.relative, change.value); break;
+    default: write_word<std::uint64_t>(at, change.relative, change.value); break;
+  }
+}
+
+bool hostile_memory::names_the_living(const std::vector<std::size_t>& locks) const noexcept {
+  return std::any_of(locks.begin(), locks.end(), [this](std::size_t offset) {
+    std::uint32_t owner;
+    std::memcpy(&owner, base_ + shm::body_offset + offset, sizeof owner);
+    return shm::id_of(owner) != 0 && shm::is_alive(fd_, shm::id_of(owner));
+  });
+}
+
+void hostile_memory::wipe() noexcept { std::memset(base_, 0, bytes_); }
+
+storm::storm(hostile_memory& memory, std::vector<hostile_memory::edit> edits)
+    : thread_([this, &memory, edits = std::move(edits)] {
+        while (!over_.load(std::memory_order_relaxed))
+          for (const auto& change : edits) memory.apply(change);
+      }) {}
+
+storm::~storm() {
+  over_.store(true, std::memory_order_relaxed);
+  thread_.join();
+}
+
+}  // namespace hawser::fuzz

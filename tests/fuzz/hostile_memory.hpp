@@ -1,0 +1,60 @@
+/// A segment's bytes in the hands of somebody who writes what nobody ever should.
+#pragma once
+
+#include "script.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace hawser::fuzz {
+
+/// A mapping of a channel's segment that is no participant.
+class hostile_memory {
+ public:
+  /// Errors     std::system_error.
+  explicit hostile_memory(const std::string& channel);
+  hostile_memory(const hostile_memory&) = delete;
+  hostile_memory& operator=(const hostile_memory&) = delete;
+  ~hostile_memory();
+
+  /// Some bytes somewhere in the segment that become others.
+  struct edit {
+    std::size_t offset = 0;
+    std::size_t width = 1;  // 1, 2, 4, 8
+    bool relative = false;  // value is added to what stands there
+    std::uint64_t value = 0;
+  };
+  /// An edit that the script describes; it prefers the bytes that mean something.
+  edit next_edit(script& from) const;
+  void apply(const edit& change) noexcept;
+
+  /// Whether one of these words (offsets of a lock's owner in the channel's body) names a
+  /// participant that lives. Such a lock is like one whose holder was stopped: whoever has no
+  /// deadline waits for it for ever, as documented.
+  bool names_the_living(const std::vector<std::size_t>& locks) const noexcept;
+
+  /// Zeroes everything, so that nobody believes any longer that it holds something here.
+  void wipe() noexcept;
+
+ private:
+  int fd_ = -1;
+  std::byte* base_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Applies its edits again and again, from a thread of its own, while it lives.
+class storm {
+ public:
+  storm(hostile_memory& memory, std::vector<hostile_memory::edit> edits);
+  ~storm();
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+}  // namespace hawser::fuzz
