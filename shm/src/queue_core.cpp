@@ -201,6 +201,7 @@ queue_core::queue_core(const queue_request& request, queue_geometry g)
   payload_bytes_ = g.payload_bytes;
   attempts_max_ = g.attempts_max;
   first_ = channel_.body() + sizeof(queue_layout);
+  held_ = std::make_unique<std::atomic<std::uint32_t>[]>(slots_);
   // Far enough that the other side is not touched, for most of a look's validity.
   outlook_ = slots_ < 64 ? 0 : std::min<std::uint64_t>(slots_ / 4, 256);
   look_every_ = outlook_ / 2;
@@ -210,6 +211,7 @@ queue_core::queue_core(const queue_request& request, queue_geometry g)
 }
 
 void queue_core::nack(const taken_slot& lease) noexcept {
+  count_lease(lease, ~0U);
   if (lease.tag != channel_.tag_if_attached()) return;
   const bool letter = lease.was.kind() == slot_kind::dead_leased;
   const bool buried = letter || (attempts_max_ != 0 && lease.was.attempts() >= attempts_max_);
@@ -333,14 +335,9 @@ queue_core::counts queue_core::counters() const noexcept {
   return all;
 }
 
-bool queue_core::holds_leases() noexcept {
-  const std::uint32_t tag = channel_.tag_if_attached(), id = id_of(tag);
-  if (id == 0 || !channel_.was_holder(tag)) return false;
-  for (std::size_t i = 0; i < slots_; ++i) {
-    const slot_state was{state_of(slot(i)).load(std::memory_order_relaxed)};
-    if ((was.kind() == slot_kind::leased || was.kind() == slot_kind::dead_leased) && was.id() == id)
-      return true;
-  }
+bool queue_core::holds_leases() const noexcept {
+  for (std::size_t i = 0; i < slots_; ++i)
+    if (held_[i].load(std::memory_order_relaxed) != 0) return true;
   return false;
 }
 

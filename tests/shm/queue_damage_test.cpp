@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <thread>
 
 namespace hawser {
@@ -103,6 +104,23 @@ TEST(QueueDamageTest, ThreadsThatALockNoLongerKeepsApartDoNotBreakTheirProcess) 
   one.join();
   other.join();
   EXPECT_LE(q.size(), q.capacity());
+}
+
+TEST(QueueDamageTest, ALeaseKeepsItsQueueWhateverTheMemorySaysOfIt) {
+  const std::string name = unique_name();
+  std::optional<shm::queue<int>> q{std::in_place, create_only, name};
+  const raw_segment memory{name};
+  const std::uint64_t first = memory.queue().tail.load();
+  ASSERT_EQ(q->try_push(7), shm::push_status::ok);
+  auto lease = q->try_lease();
+  ASSERT_TRUE(lease);
+  memory.slot_state(first) = 0;  // free
+  q.reset();
+  EXPECT_EQ(*lease, 7);
+  lease.ack();
+  q.emplace(open_or_create, name);
+  EXPECT_EQ(q->try_push(8), shm::push_status::ok);
+  EXPECT_EQ(q->try_pop(), 8);
 }
 
 TEST(QueueDamageTest, ALockThatNamesALivingProcessIsWaitedForUntilTheDeadline) {

@@ -50,8 +50,9 @@ struct queue_geometry {
 struct taken_slot {
   std::atomic<std::uint64_t>* state = nullptr;
   std::byte* payload = nullptr;
-  slot_state was;         // with the new count of attempts
-  std::uint32_t tag = 0;  // whose lease it is
+  slot_state was;                              // with the new count of attempts
+  std::uint32_t tag = 0;                       // whose lease it is
+  std::atomic<std::uint32_t>* held = nullptr;  // a leased one: counts it in this process
 };
 
 struct push_result {
@@ -105,8 +106,9 @@ class queue_core {
     std::uint64_t pushed, delivered, acked, redelivered, reclaimed, waits;
   };
   counts counters() const noexcept;
-  /// Whether this process holds leases.
-  bool holds_leases() noexcept;
+  /// Whether this process holds leases, by its own account: what the memory says of that, anybody
+  /// may have written, and a lease that exists needs its queue.
+  bool holds_leases() const noexcept;
 
   std::uint64_t async_wait(ready what, std::function<void()> callback);
 
@@ -170,7 +172,7 @@ class queue_core {
   template <bool Pop, class Visit>
   take_result take_slowly(std::size_t n, const deadline& until, Visit& visit);
   template <bool Pop, class Visit>
-  void give(std::byte* slot, slot_state was, std::uint32_t tag, Visit& visit);
+  void give(std::size_t index, slot_state was, std::uint32_t tag, Visit& visit);
   template <bool Pop, class Visit>
   std::size_t take_set_aside(std::size_t n, std::uint32_t tag, Visit& visit);
   void find_set_aside(came_back& found, std::uint32_t seq, std::uint32_t tag) const;
@@ -187,6 +189,10 @@ class queue_core {
     if (event.wake()) channel_.ring(bit);
   }
   void after_close(bool freed_dead_letter) noexcept;
+  static void count_lease(const taken_slot& lease, std::uint32_t change) noexcept {
+    lease.held->store(lease.held->load(std::memory_order_relaxed) + change,
+                      std::memory_order_relaxed);
+  }
 
   /// Whether there may be something to take, without the lock. False: there was nothing.
   bool may_have_items() const noexcept;
@@ -215,6 +221,9 @@ class queue_core {
   // Of this process, under the consumers' lock.
   alignas(64) outlook items_ahead_;
   std::uint32_t holder_ = 0;  // the tag that has said it holds leases
+  // Of this process: leases of each slot. At most one, changed by its owner alone, unless the
+  // memory is damaged; so no locked instruction is spent on it.
+  std::unique_ptr<std::atomic<std::uint32_t>[]> held_;
   std::uint64_t tail_seen_ = 0;
   // Owned; taken out while in use, so that two threads do not share it even if somebody wrote
   // over the lock that keeps them apart, and a fork meanwhile finds none.

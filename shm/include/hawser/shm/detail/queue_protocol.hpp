@@ -64,20 +64,23 @@ push_result queue_core::try_push(std::size_t n, const deadline& until, Write&& w
 }
 
 template <bool Pop, class Visit>
-[[gnu::always_inline]] inline void queue_core::give(std::byte* slot, slot_state was,
+[[gnu::always_inline]] inline void queue_core::give(std::size_t index, slot_state was,
                                                     std::uint32_t tag, Visit& visit) {
-  auto& state = state_of(slot);
+  std::byte* const here = slot(index);
+  auto& state = state_of(here);
   const std::uint32_t attempts = std::min(was.attempts() + 1, slot_state::attempts_limit);
   const bool dead = was.kind() == slot_kind::dead;
   const auto now = slot_state::make(dead ? slot_kind::dead_leased : slot_kind::leased,
                                     was.position(), attempts, id_of(tag));
   if constexpr (Pop) {
-    visit(taken_slot{&state, slot + payload_offset_, now, tag});
+    visit(taken_slot{&state, here + payload_offset_, now, tag});
     // E3 release: the copy is complete before a producer writes over it. Commits.
     state.store(slot_state::make(slot_kind::free, was.position()).bits, std::memory_order_release);
   } else {
     state.store(now.bits, std::memory_order_relaxed);  // commits; publishes no bytes
-    visit(taken_slot{&state, slot + payload_offset_, now, tag});
+    const taken_slot lease{&state, here + payload_offset_, now, tag, &held_[index]};
+    count_lease(lease, 1);
+    visit(lease);
   }
 }
 
@@ -85,6 +88,7 @@ template <bool Pop, class Visit>
 take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& visit) {
   const std::uint32_t tag = channel_.tag();
   queue_layout& q = *body_;
+  n = std::min(n, slots_);     // also of a memory that keeps bringing forth messages
   const bool over = closed();  // before we look: nothing is pushed after it (E5)
   // Looking costs as much as it saves unless there was nothing the last time either.
   if (starving_.load(std::memory_order_relaxed) && !over && !may_have_items()) {
@@ -105,7 +109,8 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
     const std::uint64_t head = q.head.load(std::memory_order_relaxed);  // ours by the lock
     std::uint64_t at = head;
     while (count < n && !dead_view_) {
-      std::byte* const here = slot(index_of(at));
+      const std::size_t index = index_of(at);
+      std::byte* const here = slot(index);
       prefetch(items_ahead_, at,
                [](std::uint64_t position, slot_state there) { return there.is_at(position); });
       const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E1
@@ -122,7 +127,7 @@ take_result queue_core::try_take(std::size_t n, const deadline& until, Visit&& v
         break;
       if (was.kind() == slot_kind::full || was.kind() == slot_kind::staged) {
         HAWSER_MUTATE(head_moves_before_lease, void(), q.head.store(at + 1));
-        give<Pop>(here, was, tag, visit);
+        give<Pop>(index, was, tag, visit);
         ++count;
       } else if (HAWSER_MUTATE(head_not_repaired, false, true)) {
         break;
@@ -166,7 +171,7 @@ std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& 
     const slot_state was{state_of(here).load(std::memory_order_acquire)};  // E4
     found->slots.pop_back();
     if (was.kind() != wanted || was.position() != next.position) continue;  // taken by others
-    give<Pop>(here, was, tag, visit);
+    give<Pop>(next.index, was, tag, visit);
     ++count;
   }
   if (found->slots.empty()) {
@@ -181,6 +186,7 @@ std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& 
 }
 
 inline void queue_core::ack(const taken_slot& lease) noexcept {
+  count_lease(lease, ~0U);  // first: behind the store the slot may be somebody else's
   if (lease.tag != channel_.tag_if_attached()) return;  // inherited: the lease is the parent's
   // E3 release: the reader is done before a producer writes over it. Commits.
   lease.state->store(
