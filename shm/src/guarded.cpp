@@ -54,9 +54,7 @@ bool try_read_guarded(permit_core& core, std::byte* to, std::size_t bytes) noexc
   for (int i = 0; i < tries; ++i) {
     const std::uint64_t version = value.version.load(std::memory_order_acquire);  // E4
     read_words(copy_of(value, version, bytes), to, bytes);
-    if (HAWSER_MUTATE(guarded_read_unchecked,
-                      value.version.load(std::memory_order_relaxed) == version, true))
-      return true;
+    if (value.version.load(std::memory_order_relaxed) == version) return true;
   }
   return false;
 }

@@ -16,7 +16,6 @@ permit_layout& layout_of(attachment& channel) noexcept {
 
 void reclaim_permits(attachment& self, std::uint32_t dead) {
   permit_layout& p = layout_of(self);
-  HAWSER_MUTATE(permit_sweep_announces_first, void(), void(p.swept_seq.fetch_add(1)));
   auto& row = p.held[id_of(dead)];
   const held_row was{row.load(std::memory_order_acquire)};
   if (was.bits != 0 && HAWSER_MUTATE(permit_sweep_keeps_rows, true, false)) {
@@ -36,9 +35,7 @@ void reclaim_permits(attachment& self, std::uint32_t dead) {
     }
   }
   // Last: whoever sees it computes with what we have set free. E2.
-  if (HAWSER_MUTATE(permit_sweep_announces_first, true, false))
-    p.swept_seq.fetch_add(HAWSER_MUTATE(permit_sweep_unannounced, 1U, 0U),
-                          std::memory_order_seq_cst);
+  p.swept_seq.fetch_add(HAWSER_MUTATE(permit_sweep_unannounced, 1U, 0U), std::memory_order_seq_cst);
   if (HAWSER_MUTATE(dead_locks_stay, true, false)) p.inner.release_dead(dead);
 }
 

@@ -45,6 +45,9 @@ class guarded_scenario final : public killpoint::scenario {
 
   std::string name() const override;
   int outcomes() const override;
+  std::string outcome_words(int outcome) const override {
+    return outcome == 0 ? "the old value" : outcome == 1 ? "the new value" : "the newest value";
+  }
   bool spends_object() const override { return alone(); }
   bool has_sleeper() const override { return sleeper_; }
   bool has_occupant() const override { return what_ == guarded_operation::replace_stale; }

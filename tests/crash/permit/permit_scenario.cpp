@@ -28,6 +28,13 @@ std::string permit_scenario::name() const {
   return word + case_.name;
 }
 
+std::string permit_scenario::outcome_words(int outcome) const {
+  if (!determined()) return "all back";
+  if (case_.what == permit_operation::release)
+    return outcome == 0 ? "back by its death" : "released";
+  return outcome == 0 ? "not acquired" : "acquired, and back by its death";
+}
+
 std::unique_ptr<permit_scenario::core> permit_scenario::open(int object,
                                                              shm::detail::opening how) const {
   shm::detail::permit_request request;

@@ -21,6 +21,7 @@ class permit_scenario final : public killpoint::scenario {
 
   std::string name() const override;
   int outcomes() const override { return determined() ? 2 : 1; }
+  std::string outcome_words(int outcome) const override;
   bool has_sleeper() const override { return case_.sleeper != 0 || case_.watcher != 0; }
   bool has_occupant() const override { return case_.corpse != permit_corpse::none; }
   bool hides_occupant() const override { return has_occupant(); }

@@ -34,8 +34,6 @@ suite semaphore_suite() {
           add_cases<channel_kind::semaphore>,
           {
               {"permit_not_repaired", "semaphore.try_acquire.after_acquiring"},
-              {"permit_busy_unmarked", "semaphore.try_acquire.three"},
-              {"permit_leaves_before_commit", "semaphore.try_acquire.three"},
               {"permit_release_calls_nobody", "semaphore.release.one+sleeper"},
               {"permit_release_wakes_nobody", "semaphore.release.one+sleeper"},
               {"permit_release_rings_nobody", "semaphore.release.one+watcher"},
@@ -43,7 +41,6 @@ suite semaphore_suite() {
               {"permit_sweep_keeps_rows", "semaphore.try_acquire.three"},
               {"permit_sweep_keeps_places", "semaphore.sweep.waiter"},
               {"permit_sweep_unannounced", "semaphore.try_acquire.three"},
-              {"permit_sweep_announces_first", "semaphore.sweep.holder"},
           }};
 }
 

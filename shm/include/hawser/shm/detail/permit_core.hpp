@@ -55,8 +55,7 @@ class permit_core {
   bool try_acquire(std::uint32_t n, const deadline& until = {});
 
   /// Waits at a place that was joined for `n` until they are taken, or gives the place up.
-  bool wait_in_line(waiter_place& place, std::uint32_t n, std::uint32_t tag,
-                    const deadline& until);
+  bool wait_in_line(waiter_place& place, std::uint32_t n, std::uint32_t tag, const deadline& until);
 
   /// Gives back `n`. False: this process holds fewer than `n`, or more than `most`; then nothing
   /// has changed.
@@ -107,7 +106,7 @@ class permit_core {
         [[unlikely]]
       repair();
     // The tag, for whoever looks with a debugger.
-    p.busy.store(HAWSER_MUTATE(permit_busy_unmarked, tag, 0U), std::memory_order_relaxed);
+    p.busy.store(tag, std::memory_order_relaxed);
   }
   void leave() noexcept {
     body_->busy.store(0, std::memory_order_release);  // after everything else
@@ -166,7 +165,6 @@ inline void permit_core::take(std::uint32_t n, std::uint32_t tag) noexcept {
   if (acquirer_.load(std::memory_order_relaxed) != tag) [[unlikely]]
     acquirer_.store(tag, std::memory_order_relaxed);
   HAWSER_MUTATE(permit_mark_cleared_first, void(), p.owner_died.store(0));
-  HAWSER_MUTATE(permit_leaves_before_commit, void(), p.busy.store(0));
   p.available.store(p.available.load(std::memory_order_relaxed) - n, std::memory_order_release);
   auto& row = row_of(tag);
   const held_row was{row.load(std::memory_order_relaxed)};

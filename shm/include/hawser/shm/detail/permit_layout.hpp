@@ -56,7 +56,9 @@
 ///   I1  All but a sweep, and a waiter that cannot get the lock in time and gives up, change the
 ///       truth under the lock.
 ///   I2  available and demand are right whenever `busy` is 0 and swept_seq is swept_done. Both
-///       are looked at by whoever takes the lock, also one that was stolen from the dead.
+///       are looked at by whoever takes the lock, also one that was stolen from the dead. Meanwhile
+///       `available` is never too large: it goes down before a row goes up, and up after a row
+///       went down. So a death inside can at worst delay others, never give a permit twice.
 ///   I3  After every leave, each waiter whose turn it is has been called, or swept_seq moved and
 ///       the sweep calls everybody. A caller that dies before it wakes is swept.
 ///   I4  A place at or above `places` is free. `places` is lowered only while nobody waits.
