@@ -9,6 +9,7 @@ std::vector<measurement> all_measurements() {
   add_boost_message_queue(all);
   add_hawser_queue(all);
   add_permits(all);
+  add_values(all);
   add_hawser_topic(all);
   add_hawser_pipe(all);
   add_hawser_payload(all);

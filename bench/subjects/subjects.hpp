@@ -18,6 +18,7 @@ void add_bare_ring(std::vector<measurement>& all);
 void add_boost_message_queue(std::vector<measurement>& all);
 void add_hawser_queue(std::vector<measurement>& all);
 void add_permits(std::vector<measurement>& all);
+void add_values(std::vector<measurement>& all);
 void add_hawser_topic(std::vector<measurement>& all);
 void add_hawser_pipe(std::vector<measurement>& all);
 void add_hawser_payload(std::vector<measurement>& all);
