@@ -10,6 +10,7 @@
 
 #include "monitor.hpp"
 #include <hawser/shm/async_wait.hpp>
+#include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <utility>
@@ -117,9 +118,10 @@ bool monitor::look(wait& one) {
     return false;            // nothing has happened since we looked last
   look_at_members(channel);  // who attaches rings, so that we watch it from now on
   // Somebody rang: other waits for the same bit, which we set again, have not looked yet.
-  if ((row.armed.fetch_or(request.bit, std::memory_order_acq_rel) & request.bit) == 0)  // E1
+  const std::uint32_t bit = HAWSER_MUTATE(wait_row_not_armed, request.bit, 0U);
+  if ((row.armed.fetch_or(bit, std::memory_order_acq_rel) & request.bit) == 0)  // E1
     ++channel.armings_;
-  request.arm();
+  HAWSER_MUTATE(wait_not_announced, request.arm(), void());
   one.armings = channel.armings_;
   one.armed = true;
   one.doubted = false;

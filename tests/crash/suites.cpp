@@ -16,6 +16,7 @@ std::vector<suite> all_suites() {
       topic_suite(),  //
       pipe_suite(),  //
       payload_suite(),  //
+      waiting_suite(),  //
   };
 }
 
