@@ -105,9 +105,9 @@ TEST_P(PipeRingThreadTest, EveryRecordArrivesWholeAndInOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Traffic, PipeRingThreadTest,
-                         testing::Values(traffic{256, 1, 20'000}, traffic{256, 3, 20'000},
-                                         traffic{1024, 1, 20'000}, traffic{4096, 16, 20'000},
-                                         traffic{65536, 7, 5'000}));
+                         testing::Values(traffic{256, 1, 4'000}, traffic{256, 3, 4'000},
+                                         traffic{1024, 1, 4'000}, traffic{4096, 16, 4'000},
+                                         traffic{65536, 7, 500}));
 
 std::string text_of(std::size_t number) {
   std::string text = std::to_string(number) + ":";
