@@ -115,7 +115,7 @@ void reclaim_pool(attachment& self, std::uint32_t dead) {
   pool_layout& pool = layout_of(self);
   collect_payloads(self, all, self.was_holder(dead) ? dead : 0);
   pool.users[id_of(dead)].store(0, std::memory_order_relaxed);
-  if (HAWSER_MUTATE(dead_pool_lock_stays, true, false)) pool.lock.release_dead(dead);
+  pool.lock.release_dead(dead);
 }
 
 void wake_pool(attachment& self) {

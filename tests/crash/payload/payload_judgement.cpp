@@ -124,6 +124,26 @@ void payload_scenario::take_chunks(evidence& e, bool complete) {
   }
 }
 
+/// The sweep itself gives pages back, not only the next release of that chunk.
+void payload_scenario::await_pages(evidence& e) {
+  const auto start = clock::now();
+  std::vector<payload> small;
+  for (;;) {
+    const bool swept = raw_pool_->participants() == expected_participants();
+    auto one =
+        swept && small.size() == payload_chunks ? std::nullopt : pool_->loan_for(small_bytes, 2ms);
+    if (one) small.push_back(std::move(*one));
+    else if (swept) break;
+    if (clock::now() - start > hang_limit) throw failed{"the victim was not swept from the pool"};
+  }
+  e.found.slowest = std::max(
+      e.found.slowest, std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - start));
+  struct stat status {};
+  if (stat(segment_path(name_).c_str(), &status) != 0 ||
+      static_cast<std::size_t>(status.st_blocks) != pages_)
+    throw failed{"a sweep left pages of a large payload that is free"};
+}
+
 /// Every chunk is one's own: lent now, held by the survivor, or of a message.
 void payload_scenario::compare(evidence& e) {
   std::set<const std::byte*> chunks;
@@ -207,6 +227,7 @@ verdict payload_scenario::check(killpoint::sleeper_news& sleeper, bool complete)
   e.found.outcome = -1;
   try {
     if (has_sleeper()) hear_sleeper(e, sleeper, complete);
+    if (case_.corpse == remains::pages) await_pages(e);
     // Either sweep may come first.
     if (points_ % 2 == 0) take_messages(e, complete);
     take_chunks(e, complete);

@@ -72,6 +72,7 @@ class payload_scenario final : public killpoint::scenario {
   bool sleeper_should_wake();
   void take_messages(evidence& e, bool complete);
   void take_chunks(evidence& e, bool complete);
+  void await_pages(evidence& e);
   void compare(evidence& e);
   void give_back(evidence& e);
   void use_again(evidence& e);

@@ -32,7 +32,6 @@ suite payload_suite() {
               {"sweep_keeps_pages", "payload.sweep.pages"},
               {"leased_not_looked_at", "payload.ack.two"},
               {"pool_holder_not_marked", "payload.loan.free"},
-              {"dead_pool_lock_stays", "payload.sweep.lock+loaner"},
               {"queue_not_looked_into", "payload.send.empty"},
               {"vanished_queue_kept", "payload.close_queue"},
               {"last_of_large_keeps_pages", "payload.ack.large_last_reader"},
