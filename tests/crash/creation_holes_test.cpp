@@ -2,6 +2,7 @@
 // not do to us.
 
 #include "../support/own_dev_shm.hpp"
+#include "holes.hpp"
 #include "raw_segment.hpp"
 #include <hawser/shm/queue.hpp>
 
@@ -10,7 +11,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -33,12 +33,6 @@ using killpoint::servant;
 using killpoint::traced_child;
 using shm::push_status;
 using queue = shm::queue<int>;
-
-constexpr auto limit = 10s;
-
-std::string unique_name(const char* what) {
-  return std::string{"holes."} + what + "." + std::to_string(getpid());
-}
 
 /// A creator that can be stopped after any of its system calls.
 void create_between_marks(const std::string& name) {
@@ -69,7 +63,7 @@ class CreationHolesTest : public testing::Test {
 
 // Hole 5, first half: the opener of a dead creator's half-made object waits for 300 s.
 TEST_F(CreationHolesTest, ACreatorKilledAfterAnyOfItsSystemCallsHoldsNobodyUp) {
-  const std::string name = unique_name("dead_creator");
+  const std::string name = holes_name("dead_creator");
   std::size_t calls = 0;
   for (bool complete = false; !complete; ++calls) {
     ASSERT_LT(calls, 1000U);
@@ -91,7 +85,7 @@ TEST_F(CreationHolesTest, ACreatorKilledAfterAnyOfItsSystemCallsHoldsNobodyUp) {
 
 // ... and its second half: a creator that is merely slow is taken for a dead one.
 TEST_F(CreationHolesTest, ASlowCreatorIsWaitedForOrNotSeenAtAll) {
-  const std::string name = unique_name("slow_creator");
+  const std::string name = holes_name("slow_creator");
   std::size_t waited = 0, not_found = 0;
   std::size_t calls = 0;
   for (bool complete = false; !complete; ++calls) {
@@ -158,8 +152,7 @@ TEST_F(CreationHolesTest, PeerMappedRegionDiesOnAFullSharedMemory) {
   }};
   const auto answer = user.ask("use", limit);
   if (answer == "not permitted") GTEST_SKIP() << "no mount namespace of our own is to be had here";
-  std::printf("peer: boost mapped_region dies at the first touch of a full /dev/shm: %s\n",
-              answer ? "not seen here" : "yes, still");
+  report_peer("boost mapped_region dies at the first touch of a full /dev/shm", !answer);
 }
 
 }  // namespace

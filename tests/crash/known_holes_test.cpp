@@ -1,6 +1,7 @@
 // What a killed process does to the alternatives, and must not do to us. The peer's part of each
 // story is shown where the peer is at hand, and only reported: it may have been repaired.
 
+#include "holes.hpp"
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/queue.hpp>
 
@@ -11,7 +12,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,21 +30,6 @@ using killpoint::servant;
 using shm::push_status;
 using queue = shm::queue<int>;
 
-constexpr auto limit = 10s;         // what takes longer hangs
-constexpr auto peer_limit = 300ms;  // a peer is not waited for any longer than this
-
-std::string unique_name(const char* what) {
-  return std::string{"holes."} + what + "." + std::to_string(getpid());
-}
-
-bool falls_asleep(const servant& one) {
-  return killpoint::wait_until_asleep_on_shared_futex(one.pid(), limit);
-}
-
-void report_peer(const char* what, bool hole) {
-  std::printf("peer: %s: %s\n", what, hole ? "yes, still" : "not seen here");
-}
-
 /// Slices would hide a lost wake-up for a while: here they are off.
 class KnownHolesTest : public testing::Test {
  protected:
@@ -62,7 +47,7 @@ std::string pop_one(const std::string& name) {
 
 // Hole 1: the next send hangs for ever, waiting for the dead receiver.
 TEST_F(KnownHolesTest, APushGoesThroughAfterOneOfTheWaitingConsumersWasKilled) {
-  const std::string name = unique_name("receivers");
+  const std::string name = holes_name("receivers");
   for (int round = 0; round < 10; ++round) {
     const auto pop = [&](const std::string&) { return pop_one(name); };
     std::optional<servant> dying{pop};
@@ -80,7 +65,7 @@ TEST_F(KnownHolesTest, APushGoesThroughAfterOneOfTheWaitingConsumersWasKilled) {
 }
 
 TEST_F(KnownHolesTest, PeerMessageQueueHangsAfterOneOfTheWaitingReceiversWasKilled) {
-  const std::string name = unique_name("peer");
+  const std::string name = holes_name("peer");
   bi::message_queue keeper(bi::create_only, name.c_str(), 4, sizeof(int));
   constexpr int messages = 8;
   const auto receive = [&](const std::string&) -> std::string {
@@ -115,7 +100,7 @@ TEST_F(KnownHolesTest, PeerMessageQueueHangsAfterOneOfTheWaitingReceiversWasKill
 
 // Hole 3: what a killed process held is gone for good.
 TEST_F(KnownHolesTest, EveryMessageOfAKilledHolderComesBackAndItsSlotsAreUsedAgain) {
-  const std::string name = unique_name("holder");
+  const std::string name = holes_name("holder");
   std::vector<shm::lease<int>> held;
   std::optional<queue> own;
   std::optional<servant> holder{[&](const std::string&) -> std::string {
@@ -170,7 +155,7 @@ TEST_F(KnownHolesTest, PeerSemaphoreKeepsWhatAKilledProcessHeld) {
 
 // Hole 11: std::atomic::wait is never woken by another process.
 TEST_F(KnownHolesTest, ASleeperIsWokenByAnotherProcessEveryTime) {
-  const std::string ping = unique_name("ping"), pong = unique_name("pong");
+  const std::string ping = holes_name("ping"), pong = holes_name("pong");
   constexpr int rounds = 300;
   servant echo{[&](const std::string&) -> std::string {
     shm::detail::set_wait_slices(false);
