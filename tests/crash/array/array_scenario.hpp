@@ -55,7 +55,7 @@ class array_scenario final : public killpoint::scenario {
   bool sleeper_should_wake() const { return case_.survivor_holds != 0; }
   template <class Operation>
   auto timed(killpoint::verdict& found, Operation operation);
-  void await_sweep(killpoint::verdict& found);
+  void await_sweep(killpoint::verdict& found, bool complete);
   finding look(killpoint::verdict& found);
   int judge(const finding& seen) const;
   void use_again(killpoint::verdict& found);

@@ -49,8 +49,8 @@ suite array_suite() {
           add_scenarios,
           {
               {"array_commits_before_bytes", "array.update.many"},
-              {"array_has_no_journal", "array.update.many"},
-              {"array_journal_emptied_first", "array.update.many"},
+              {"array_has_no_journal", "array.update.all"},
+              {"array_journal_emptied_first", "array.update.all"},
               {"array_not_redone", "array.sweep.committed"},
               {"array_redo_emptied_first", "array.sweep.committed"},
               {"array_locks_freed_first", "array.sweep.committed"},

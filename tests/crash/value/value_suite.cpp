@@ -42,7 +42,6 @@ suite value_suite() {
               {"value_written_in_place", "value.store.quiet"},
               {"value_wakes_nobody", "value.store.quiet+waiter"},
               {"sweep_wakes_nobody", "value.store.quiet+waiter"},
-              {"sweep_frees_place_first", "value.sweep.half"},
               {"dead_locks_stay", "value.store.after_half"},
               {"attach_wakes_nobody", "value.attach.quiet+waiter"},
               {"last_one_leaves_file", "value.detach.last"},
