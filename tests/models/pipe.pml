@@ -118,9 +118,6 @@ receive:
     if
     :: atomic { AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
     :: atomic { AT(h) == RECORD -> key = 0; over = 0; assert(received < committed) }
-#ifdef mutant_head_before_bytes
-       atomic { head = h + SIZE }
-#endif
        atomic { assert(AT(h + 1) == received + 1) }
        atomic { assert(AT(h + 2) == RECORD) }
        atomic { h = h + SIZE; head = h; received++ }
