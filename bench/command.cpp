@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -55,7 +56,8 @@ class sink {
 
 }  // namespace
 
-command_result run_command(const std::vector<std::string>& argv, bool keep_output) {
+command_result run_command(const std::vector<std::string>& argv, bool keep_output,
+                           std::optional<std::chrono::milliseconds> interrupt_after) {
   const sink output{keep_output}, errors{false};
   std::vector<char*> arguments;
   for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -73,11 +75,18 @@ command_result run_command(const std::vector<std::string>& argv, bool keep_outpu
     execvp(arguments.front(), arguments.data());
     _exit(127);
   }
+  std::int64_t stopped_ns = 0;
+  if (interrupt_after) {
+    poll(nullptr, 0, static_cast<int>(interrupt_after->count()));
+    stopped_ns = now_ns();
+    kill(pid, SIGINT);
+  }
   rusage usage{};
   while (wait4(pid, &result.status, 0, &usage) < 0 && errno == EINTR)
     if (signal_received() != 0) kill(pid, SIGINT);
   if (signal_received() != 0) throw interrupted{};
   result.seconds = static_cast<double>(now_ns() - from_ns) / 1e9;
+  if (interrupt_after) result.seconds_to_stop = static_cast<double>(now_ns() - stopped_ns) / 1e9;
   result.peak_megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
   if (keep_output) result.output = output.read_all();
   return result;

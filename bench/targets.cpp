@@ -65,6 +65,12 @@ std::vector<target> targets() {
        20},
       {"producer_consumer / xargs.wc, wall", wall("producer_consumer"), wall("xargs.wc"), at_most,
        1.3, 1.3},
+      {"producer_consumer, Ctrl-C to its end, ms",
+       {"producer_consumer", "stop", 0, "ms"},
+       {},
+       at_most,
+       200,
+       200},
       {"producer_consumer, memory / the same for one file", memory("producer_consumer"),
        memory("producer_consumer.one_file"), at_most, 1.25, 1.25},
   };

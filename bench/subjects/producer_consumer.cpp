@@ -4,16 +4,19 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <sched.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace hawser::bench {
 namespace {
@@ -94,12 +97,15 @@ totals parse_totals(const std::string& output) {
   return t;
 }
 
-command_result run_producer_consumer(const std::vector<std::string>& paths) {
-  const fs::path program =
+std::string program() {
+  const fs::path path =
       fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "examples/producer_consumer";
-  if (!fs::exists(program)) throw not_available{program.string() + " is not built"};
-  std::vector<std::string> argv{program.string(), "--quiet", "--consumers",
-                                std::to_string(processors())};
+  if (!fs::exists(path)) throw not_available{path.string() + " is not built"};
+  return path;
+}
+
+command_result run_producer_consumer(const std::vector<std::string>& paths) {
+  std::vector<std::string> argv{program(), "--quiet", "--consumers", std::to_string(processors())};
   argv.insert(argv.end(), paths.begin(), paths.end());
   command_result run = run_command(argv, true);
   if (run.status != 0)
@@ -107,6 +113,42 @@ command_result run_producer_consumer(const std::vector<std::string>& paths) {
                            ? "exit status " + std::to_string(WEXITSTATUS(run.status))
                            : "killed by signal " + std::to_string(WTERMSIG(run.status))};
   return run;
+}
+
+/// Files that nobody finishes counting: a tebibyte each, without a block on the disk.
+class endless_files {
+ public:
+  endless_files()
+      : folder_(fs::temp_directory_path() / ("hawser_bench." + std::to_string(getpid()))) {
+    fs::create_directory(folder_);
+    for (int i = 0; i < 8; ++i) {
+      std::ofstream{folder_ / std::to_string(i)};
+      std::error_code failed;
+      fs::resize_file(folder_ / std::to_string(i), std::uintmax_t{1} << 40, failed);
+      if (failed) throw not_available{"no sparse files in " + folder_.string()};
+    }
+  }
+  endless_files(const endless_files&) = delete;
+  endless_files& operator=(const endless_files&) = delete;
+  ~endless_files() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  [[nodiscard]] std::string folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+};
+
+/// Ctrl-C while every consumer is in the middle of a file.
+sample measure_stop(const effort&) {
+  const endless_files files;
+  const command_result run = run_command({program(), "--consumers", "4", files.folder()}, true,
+                                         std::chrono::milliseconds{300});
+  if (!WIFEXITED(run.status) || WEXITSTATUS(run.status) != 130 ||
+      run.output.find("stopped by signal 2") == std::string::npos)
+    throw wrong_figure{"it did not stop as it should: " + run.output};
+  return {{{{"producer_consumer", "stop", 0, "ms"}, run.seconds_to_stop * 1e3}}, false};
 }
 
 sample measure_producer_consumer(const effort&) {
@@ -127,6 +169,7 @@ sample measure_producer_consumer(const effort&) {
 
 void add_producer_consumer(std::vector<measurement>& all) {
   all.push_back({"producer_consumer", group::wall, measure_producer_consumer});
+  all.push_back({"producer_consumer", group::wall, measure_stop});
   all.push_back({"xargs.wc", group::wall, measure_xargs_wc});
 }
 

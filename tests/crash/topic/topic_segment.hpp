@@ -16,10 +16,7 @@ namespace hawser::test {
 class topic_segment {
  public:
   /// Errors     std::system_error.
-  explicit topic_segment(const std::string& topic);
-  topic_segment(const topic_segment&) = delete;
-  topic_segment& operator=(const topic_segment&) = delete;
-  ~topic_segment();
+  explicit topic_segment(const std::string& topic) : raw_(topic) {}
 
   shm::detail::topic_layout& topic() const { return raw_.body<shm::detail::topic_layout>(); }
   [[nodiscard]] std::uint32_t own_tag() const { return raw_.own_tag(); }
@@ -39,7 +36,6 @@ class topic_segment {
   std::byte* slot(std::uint64_t position) const;
 
   raw_segment raw_;
-  int fd_ = -1;
 };
 
 }  // namespace hawser::test

@@ -43,7 +43,7 @@ class ring_sender {
     std::byte* const place = ring_ + (at_ & mask_);
     HAWSER_MUTATE(commits_before_bytes, void(),
                   header_at(place).store(record_header::make(bytes, flags).bits));
-    std::memcpy(place + sizeof(std::uint64_t), data, bytes);
+    if (bytes != 0) std::memcpy(place + sizeof(std::uint64_t), data, bytes);
     put_header(record_header::make(bytes, flags));
     at_ += size;
     ++staged_;
