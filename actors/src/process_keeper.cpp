@@ -207,7 +207,7 @@ std::shared_ptr<child_record> process_keeper::start(const order& content,
     throw make_error(errc::system, "start process", content.name,
                      "it ended before it was ready (" + to_string(*status) +
                          (status->signal() ? "); look for who killed it"
-                                              : "); make run_as_child the first line of main()"));
+                                           : "); make run_as_child the first line of main()"));
   throw make_error(errc::busy, "start process", content.name,
                    "its main() did not reach run_as_child within " +
                        std::to_string(timeout.count()) +

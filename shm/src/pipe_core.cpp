@@ -358,7 +358,8 @@ take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
     if (status != take_status::empty) return status;
   }
   for (;;) {
-    if (spin_for_data_.until([this] { return receiver_.may_have_record() || over() || closed(); })) {
+    if (spin_for_data_.until(
+            [this] { return receiver_.may_have_record() || over() || closed(); })) {
       const take_status status = try_peek(out);
       if (status != take_status::empty) return status;
       if (until && clock::now() >= *until) return take_status::timed_out;

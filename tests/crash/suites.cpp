@@ -5,19 +5,12 @@
 namespace hawser::test {
 
 std::vector<suite> all_suites() {
-  return {
-      queue_suite(),  //
-      semaphore_suite(),  //
-      lock_suite(),  //
-      shared_lock_suite(),  //
-      guarded_suite(),  //
-      value_suite(),  //
-      array_suite(),  //
-      topic_suite(),  //
-      pipe_suite(),  //
-      payload_suite(),  //
-      waiting_suite(),  //
-  };
+  std::vector<suite> all;
+  for (const auto make :
+       {queue_suite, semaphore_suite, lock_suite, shared_lock_suite, guarded_suite, value_suite,
+        array_suite, topic_suite, pipe_suite, payload_suite, waiting_suite})
+    all.push_back(make());
+  return all;
 }
 
 scenario_list scenarios(std::string_view filter) {

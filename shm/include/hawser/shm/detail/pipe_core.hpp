@@ -3,9 +3,9 @@
 #pragma once
 
 #include <hawser/shm/async_wait.hpp>
-#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/detail/attachment.hpp>
 #include <hawser/shm/detail/pipe_ring.hpp>
+#include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/status.hpp>
 
 #include <atomic>
