@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <system_error>
 
 namespace hawser::test {
 
@@ -73,8 +74,13 @@ std::vector<std::uint64_t> pipe_scenario::hear(verdict& found, killpoint::sleepe
 }
 
 bool pipe_scenario::is_free() const {
-  if (segments_with(name_now()).empty()) return false;  // nameless, and so both ends are taken
-  return raw_segment(name_now()).body<pipe_layout>().ends[1].load() == end_free;
+  try {
+    return raw_segment(name_now()).body<pipe_layout>().ends[1].load() == end_free;
+  } catch (const std::system_error& gone) {
+    // Nameless, and so both ends are taken; it may lose its name while we look.
+    if (gone.code() != std::errc::no_such_file_or_directory) throw;
+    return false;
+  }
 }
 
 void pipe_scenario::meet_a_peer(verdict& found) {
