@@ -197,7 +197,7 @@ bool permit_core::acquire_slowly(std::uint32_t n, const deadline& until) {
     leave();
     if (place != nullptr) return wait_in_line(*place, n, tag, until);
     const std::uint32_t key = p.freed.announce();  // I5
-    if (try_acquire(n, until)) return true;
+    if (try_acquire(n, until)) return spin_.ended_too_early(), true;
     p.waits.fetch_add(1, std::memory_order_relaxed);
     if (!channel_.sleep(p.freed.word, key, until)) return false;
   }

@@ -264,7 +264,7 @@ push_status pipe_core::wait_for_room(const deadline& until, Attempt attempt) {
     }
     const std::uint32_t key = out_->space.announce();  // E4
     status = attempt();
-    if (status != push_status::full) return status;
+    if (status != push_status::full) return spin_for_room_.ended_too_early(), status;
     body_->to[other_].send_waits.fetch_add(1, std::memory_order_relaxed);
     if (!channel_.sleep(out_->space.word, key, until)) return push_status::timed_out;
   }
@@ -322,27 +322,25 @@ take_status pipe_core::nothing_there(pipe_message& out) {
   return take_status::empty;
 }
 
-take_status pipe_core::assemble(pipe_message& out) {
+take_status pipe_core::assemble(ring_record& record, pipe_message& out) {
   while (!assembled_) {
-    const record_header header = out.last.header;
+    const record_header header = record.header;
     if (header.is_first()) drop_parts();  // what was begun before has no end
     else if (!assembling_) refuse_ring(name_);
     if (header.is_whole_message()) {
-      out.data = out.last.data;
-      out.bytes = out.last.bytes;
+      out = {record.data, record.bytes, record.begin, record.end};
       return take_status::ok;
     }
-    if (out.last.bytes > message_bytes_max_ - parts_.size()) refuse_ring(name_);
-    parts_.insert(parts_.end(), out.last.data, out.last.data + out.last.bytes);
+    if (record.bytes > message_bytes_max_ - parts_.size()) refuse_ring(name_);
+    parts_.insert(parts_.end(), record.data, record.data + record.bytes);
     assembling_ = true;
     assembled_ = !header.has_more();
     if (assembled_) break;  // its last record stays until the message is taken
-    receiver_.pass(out.last);
+    receiver_.pass(record.begin, record.end);
     publish(0);
-    if (!receiver_.peek(out.last)) return nothing_there(out);
+    if (!receiver_.peek(record)) return nothing_there(out);
   }
-  out.data = parts_.data();
-  out.bytes = parts_.size();
+  out = {parts_.data(), parts_.size(), record.begin, record.end};
   return take_status::ok;
 }
 
@@ -353,10 +351,6 @@ void pipe_core::drop_parts() noexcept {
 }
 
 take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
-  if (gather_data_([this] { return receiver_.may_have_record(); })) {
-    const take_status status = try_peek(out);
-    if (status != take_status::empty) return status;
-  }
   for (;;) {
     if (spin_for_data_.until(
             [this] { return receiver_.may_have_record() || over() || closed(); })) {
@@ -366,7 +360,7 @@ take_status pipe_core::peek_slowly(pipe_message& out, const deadline& until) {
     }
     const std::uint32_t key = in_->data.announce();  // E4
     const take_status status = try_peek(out);
-    if (status != take_status::empty) return status;
+    if (status != take_status::empty) return spin_for_data_.ended_too_early(), status;
     body_->to[me_].receive_waits.fetch_add(1, std::memory_order_relaxed);
     if (!channel_.sleep(in_->data.word, key, until)) return take_status::timed_out;
   }
@@ -432,7 +426,7 @@ std::uint64_t pipe_core::async_wait(ready what, std::function<void()> callback) 
       {&channel_, space_bit(other_), [this] { out_->space.announce(event_count::armed); },
        [this] {
          const pipe_direction& out = body_->to[other_];
-         // The tail may lag behind what the receiver has taken already.
+         // The head may have gone beyond the tail that was read before it.
          const auto used = static_cast<std::int64_t>(out.tail.load(std::memory_order_relaxed) -
                                                      out.head.load(std::memory_order_acquire));
          // Half a ring has room for every record.

@@ -65,11 +65,11 @@ std::optional<held_payload> pool_core::loan(std::size_t bytes, const deadline& u
     auto held = try_loan(bytes, until);
     if (held) [[likely]]
       return held;
-    if (spin(bytes)) continue;
+    if (spin_.until([&] { return may_have_space(bytes); }, 4)) continue;
     collect_payloads(channel_, all_, 0);
     const std::uint32_t key = body_->space.announce();  // E4
     held = try_loan(bytes, until);
-    if (held) return held;
+    if (held) return spin_.ended_too_early(), held;
     body_->waits.fetch_add(1, std::memory_order_relaxed);
     if (!channel_.sleep(body_->space.word, key, until)) return std::nullopt;
   }
@@ -247,22 +247,6 @@ bool pool_core::may_have_space(std::size_t bytes) noexcept {
         (here.shared.load(std::memory_order_relaxed) == 0 || !words_.has_extras(i)))
       return true;
   }
-  return false;
-}
-
-bool pool_core::spin(std::size_t bytes) noexcept {
-  constexpr std::uint32_t least = 4, most = 1024;
-  static const bool alone = processors() == 1;
-  if (alone) return false;
-  const std::uint32_t turns = spin_.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < turns; ++i) {
-    if (may_have_space(bytes)) {
-      spin_.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
-      return true;
-    }
-    cpu_relax();
-  }
-  spin_.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
   return false;
 }
 

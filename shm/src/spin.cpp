@@ -1,13 +1,9 @@
 #include <hawser/shm/detail/spin.hpp>
 
-#include <sched.h>
+#include <unistd.h>
 
 namespace hawser::shm::detail {
 
-int processors() noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 2;
-}
+int processors() noexcept { return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)); }
 
 }  // namespace hawser::shm::detail

@@ -87,7 +87,7 @@ subscription_core::found subscription_core::wait_slowly(const deadline& until) {
     }
     const std::uint32_t key = body_->items.announce();  // E6
     const found next = find();
-    if (next.status != take_status::empty) return next;
+    if (next.status != take_status::empty) return spin_items_.ended_too_early(), next;
     if (!sleep(body_->items, key, until)) return {take_status::timed_out};
   }
 }

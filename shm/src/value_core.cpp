@@ -92,7 +92,7 @@ bool value_core::wait_change(std::uint64_t seen, const deadline& until) {
   if (version() != seen || spin_.until([&] { return version() != seen; })) return true;
   for (;;) {
     const std::uint32_t key = body_->changed.announce();  // E3
-    if (version() != seen) return true;
+    if (version() != seen) return spin_.ended_too_early(), true;
     body_->waits.fetch_add(1, std::memory_order_relaxed);
     if (!channel_.sleep(body_->changed.word, key, until)) return version() != seen;
   }

@@ -1,8 +1,8 @@
-/* One direction of the pipe, as in pipe_layout.hpp: records in place, committed by their header.
+/* One direction of the pipe, as in pipe_layout.hpp: records in place, committed by the tail.
  *
- * A record is three words of eight: a header and two words of bytes, of which one looks like a
- * header itself. So every third record needs a pad. With BATCH two records are committed at once
- * where they fit. The sender closes at its end, the receiver reads to the end of file. */
+ * A record is three words of eight: a header and two words of bytes. So every third record needs a
+ * pad. With BATCH two records are committed at once where they fit. The sender closes at its end,
+ * the receiver reads to the end of file. */
 #ifndef MESSAGES
 #define MESSAGES 4
 #endif
@@ -15,28 +15,28 @@
 #include "crash.inc"
 #include "sleep.inc"
 
-#define NOTHING 0
 #define RECORD 100
 #define PAD 101
 
 byte ring[WORDS];
-byte head;                  /* a position, as the sender's own: positions do not wrap here */
+byte tail, head;            /* positions do not wrap here */
 bool gone[PROCESSES + 1];   /* ends[id] */
 byte committed, received;   /* messages 1, 2, ..., as the model knows */
 
 #define AT(position) ring[(position) % WORDS]
 #define FITS(position) ((position) % WORDS + SIZE <= WORDS)
 #define NEXT_LAP(position) (((position) / WORDS + 1) * WORDS)
-/* I2: with the header behind it. */
-#ifdef mutant_no_room_for_the_zero
-#define ROOM(end, head) ((end) - (head) <= WORDS)
+/* I2 */
+#ifdef mutant_room_for_one_too_many
+#define ROOM(end, head) ((end) - (head) <= WORDS + SIZE)
 #else
-#define ROOM(end, head) ((end) + 1 - (head) <= WORDS)
+#define ROOM(end, head) ((end) - (head) <= WORDS)
 #endif
 
-inline write_bytes(position, message) {
+inline write_record(position, message) {
+  atomic { AT(position) = RECORD }
   atomic { AT(position + 1) = message }
-  atomic { AT(position + 2) = RECORD }
+  atomic { AT(position + 2) = message }
 }
 
 proctype sender(byte me) {
@@ -72,25 +72,25 @@ send:
     fi;
     goto send;
 write:
-    write_bytes(first, committed + 1);
     if
-    :: atomic { n == 2 -> AT(first + SIZE + 1) = committed + 2 }
-       atomic { AT(first + SIZE + 2) = RECORD }
-#ifdef mutant_first_header_first
-       atomic { AT(first) = RECORD; committed = committed + 2 }
-#endif
-       atomic { AT(first + SIZE) = RECORD }
-    :: atomic { n == 1 && first != t -> AT(first) = RECORD }
-    :: atomic { n == 1 && first == t -> skip }
+    :: atomic { first != t -> AT(t) = PAD }
+    :: atomic { first == t -> skip }
     fi;
-#if defined(mutant_zero_after_commit)
-    atomic { AT(t) = (first == t -> RECORD : PAD); committed = committed + n }
-    atomic { AT(end) = NOTHING }
-#elif defined(mutant_no_zero)
-    atomic { AT(t) = (first == t -> RECORD : PAD); committed = committed + n }
+#ifdef mutant_commits_before_bytes
+    atomic { tail = end; committed = committed + n }
+    write_record(first, committed + 1 - n);
 #else
-    atomic { AT(end) = NOTHING }
-    atomic { AT(t) = (first == t -> RECORD : PAD); committed = committed + n }
+    write_record(first, committed + 1);
+#endif
+#ifdef mutant_batch_in_the_open
+    atomic { tail = first + SIZE }
+#endif
+    if
+    :: n == 2 -> write_record(first + SIZE, committed + 2)
+    :: n == 1
+    fi;
+#ifndef mutant_commits_before_bytes
+    atomic { tail = end; committed = committed + n }
 #endif
     atomic { t = end; first = 0; end = 0; n = 0 }
 #ifndef mutant_send_wakes_nobody
@@ -116,17 +116,18 @@ proctype receiver(byte me) {
   MORTAL
 receive:
     if
-    :: atomic { AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
-    :: atomic { AT(h) == RECORD -> key = 0; over = 0; assert(received < committed) }
+    :: atomic { tail != h && AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
+    :: atomic { tail != h && AT(h) != PAD ->
+         key = 0; over = 0; assert(AT(h) == RECORD && received < committed) }
        atomic { assert(AT(h + 1) == received + 1) }
-       atomic { assert(AT(h + 2) == RECORD) }
+       atomic { assert(AT(h + 2) == received + 1) }
        atomic { h = h + SIZE; head = h; received++ }
 #ifndef mutant_receive_wakes_nobody
        notify(space);
 #endif
        goto receive
-    :: atomic { AT(h) == NOTHING ->
-         /* The end was seen, and then the header once more (E3). */
+    :: atomic { tail == h ->
+         /* The end was seen, and then the tail once more (E3). */
          if
          :: over -> goto through
          :: else

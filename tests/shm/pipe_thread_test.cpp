@@ -94,7 +94,7 @@ TEST_P(PipeRingThreadTest, EveryRecordArrivesWholeAndInOrder) {
     }
     ASSERT_EQ(record.bytes, size_of(number));
     ASSERT_TRUE(is_whole(record, number)) << number;
-    receiver.pass(record);
+    receiver.pass(record.begin, record.end);
     receiver.publish(1);
     if (r.space.wanted()) r.space.wake();
   }

@@ -20,9 +20,8 @@ suite pipe_suite() {
           add_scenarios,
           {
               {"commits_before_bytes", "pipe.send.empty"},
-              {"next_header_not_cleared", "pipe.send.empty"},
-              {"first_not_held_back", "pipe.send_batch.empty"},
-              {"no_room_for_zero", "pipe.send.exactly_full"},
+              {"batch_in_the_open", "pipe.send_batch.empty"},
+              {"overruns_receiver", "pipe.send.exactly_full"},
               {"send_wakes_nobody", "pipe.send.empty+receiver"},
               {"take_wakes_nobody", "pipe.receive.full+sender"},
               {"close_wakes_nobody", "pipe.close.empty+receiver"},

@@ -171,8 +171,7 @@ class pipe {
   /// `status()`.
   view_type read() { return read_before({}); }
   view_type try_read() {
-    detail::pipe_message message;
-    return viewed(core_->try_peek(message), message);
+    return view_type{*core_, [this](auto& message) { return core_->try_peek(message); }};
   }
   template <class Rep, class Period>
   view_type read_for(std::chrono::duration<Rep, Period> duration) {
@@ -322,13 +321,8 @@ class pipe {
     return taken(core_->peek(message, until), message);
   }
 
-  view_type viewed(take_status status, const detail::pipe_message& message) {
-    if (status != take_status::ok) return view_type{status};
-    return view_type{*core_, message};
-  }
   view_type read_before(const detail::deadline& until) {
-    detail::pipe_message message;
-    return viewed(core_->peek(message, until), message);
+    return view_type{*core_, [&](auto& message) { return core_->peek(message, until); }};
   }
 
   template <class Use>

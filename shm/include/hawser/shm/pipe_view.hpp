@@ -52,9 +52,12 @@ class [[nodiscard]] pipe_view {
 
  private:
   friend class pipe<T>;
-  explicit pipe_view(take_status status) noexcept : status_(status) {}
-  pipe_view(detail::pipe_core& core, const detail::pipe_message& from)
-      : core_(&core), from_(from), status_(take_status::ok) {
+  /// Of the message that `peek(message)` finds, where it finds it: copying what was just written
+  /// would wait for the processor's stores.
+  template <class Peek>
+  pipe_view(detail::pipe_core& core, Peek peek) : status_(peek(from_)) {
+    if (status_ != take_status::ok) return;
+    core_ = &core;
     try {
       held_.take(from_, core);
     } catch (...) {

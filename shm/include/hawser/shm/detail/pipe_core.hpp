@@ -37,7 +37,7 @@ std::string unguessable_name();
 struct pipe_message {
   const std::byte* data = nullptr;
   std::size_t bytes = 0;
-  ring_record last;  // its last record, still in the ring
+  std::uint64_t begin = 0, end = 0;  // its last record, still in the ring
 };
 
 /// What sweeping and waking mean for a pipe.
@@ -102,13 +102,12 @@ class pipe_core {
   take_status try_peek(pipe_message& out) {
     if (body_->ends[me_].load(std::memory_order_relaxed) != channel_.tag_if_attached()) [[unlikely]]
       return not_ours();
-    if (receiver_.peek(out.last)) [[likely]] {
-      if (out.last.header.is_whole_message() && !assembling_) [[likely]] {
-        out.data = out.last.data;
-        out.bytes = out.last.bytes;
+    if (ring_record record; receiver_.peek(record)) [[likely]] {
+      if (record.header.is_whole_message() && !assembling_) [[likely]] {
+        out = {record.data, record.bytes, record.begin, record.end};
         return take_status::ok;
       }
-      return assemble(out);
+      return assemble(record, out);
     }
     return nothing_there(out);
   }
@@ -122,7 +121,7 @@ class pipe_core {
   }
   /// For batches: the sender hears of what was passed when it is published.
   bool pass(const pipe_message& message) noexcept {
-    if (!receiver_.pass(message.last)) return false;
+    if (!receiver_.pass(message.begin, message.end)) return false;
     if (assembling_) [[unlikely]]
       drop_parts();
     return true;
@@ -193,7 +192,7 @@ class pipe_core {
 
   take_status not_ours() const;
   take_status nothing_there(pipe_message& out);
-  take_status assemble(pipe_message& out);
+  take_status assemble(ring_record& record, pipe_message& out);
   take_status peek_slowly(pipe_message& out, const deadline& until);
   void drop_parts() noexcept;
 
@@ -218,7 +217,6 @@ class pipe_core {
   std::uint32_t vain_looks_ = 0;
   std::vector<std::byte> parts_;
   adaptive_spin spin_for_data_;
-  gathering gather_data_;
 };
 
 }  // namespace hawser::shm::detail

@@ -4,10 +4,10 @@
 /// body + 0      geometry        written by the creator only
 ///      + 128    ends, events    read often, written seldom
 ///      + 256    to[0]           what end 1 sends to end 0: the sender's line, the receiver's line
-///      + 512    to[1]           what end 0 sends to end 1
-///      + 768    ring 0, ring 1  ring_bytes each, a power of two; ring i belongs to to[i]
+///      + 768    to[1]           what end 0 sends to end 1
+///      + 1280   ring 0, ring 1  ring_bytes each, a power of two; ring i belongs to to[i]
 ///
-/// record + 0    header  marker:8 | 0:21 | pad, more, first:3 | bytes:32      0: not written yet
+/// record + 0    header  marker:8 | 0:21 | pad, more, first:3 | bytes:32
 ///        + 8    the bytes, filled up to a multiple of 8
 /// ```
 /// A position counts the bytes of a ring since its beginning; its place is position mod
@@ -26,41 +26,39 @@
 ///                     a sweep of its owner: gone           another sweep sets it
 ///   gate[i].finished  the sender to end i, when it sends   nothing: it is gone then anyway
 ///                     no more
-///   to[i].tail ...    the sender to end i, after the       they lag behind; only counts and
-///                     commit                               callbacks look, and the end is gone
+///   to[i].tail        the sender to end i, to commit       what it staged behind it was not sent
 ///   to[i].head        the receiver, end i                  nobody takes the rest
+///   to[i].sent ...    the sender, the receiver, later      they lag behind; only counters look
 ///
 /// Operations (each store that commits is marked *; whoever dies leaves one side of it):
 ///
-///   send       at t, with room for the record, a pad before it, and the header after it:
-///              bytes; header(t + size) = 0; header(t) = record*; tail; notify gate.data
-///   send n     all records but for the first one's header; header(end) = 0; header(t)*; ...
+///   send       at t, with room for the record and a pad before it:
+///              header, bytes; tail = t + size*; notify gate.data
+///   send n     all records; tail = end*; notify gate.data
 ///   send parts likewise, as many as find room at a time; the last one's commit is the message's
-///   receive    header(h) != 0: take the bytes; head = h + size*; notify gate.space
+///   receive    tail != h: take the bytes; head = h + size*; notify gate.space
 ///   close      ends[i] = gone*; wake everybody
 ///   finish     gate.finished = 1*; wake everybody
 ///
-/// A receiver at h sees header(h):
-///   0                      nothing, or at the end of file: the sender has finished or is gone
+/// A receiver at h sees tail == h: nothing, or the end of file if the sender has finished or is
+/// gone. Else, in header(h):
 ///   pad                    go on at the beginning of the ring
 ///   first                  a message begins; what came of one whose end is missing is dropped
 ///   first | more, more, 0  parts: taken out of the ring one by one, together they are a message
 /// What a header claims is checked before it is used; anything else is an error, not a message.
 ///
-///   I1  header(t) is 0 while nothing is committed at t = the sender's position: it was zero when
-///       the segment was made, and each commit is preceded by a zero behind what it commits.
-///   I2  end - head <= ring_bytes, the header behind what is committed included. So neither
-///       bytes nor that header reach what the receiver has not taken.
+///   I1  From head to tail the ring holds whole records, one behind the other.
+///   I2  tail - head <= ring_bytes, also for what is staged behind tail. So the sender does not
+///       write over what the receiver has not taken.
 ///   I3  An end is taken once: 0 -> tag -> gone. So both sides begin at position 0, and what
 ///       they know of their own position need not be read from shared memory.
 ///   I4  A sender that dies in the middle of a message leaves parts without an end. Nobody else
 ///       sends in its place, so end of file follows, and they are dropped.
 ///
-///   E1  header(t).store(release)  -> header(h).load(acquire):  the bytes, the zero behind them,
-///       and the headers of the same batch
+///   E1  tail.store(release)       -> tail.load(acquire):  the records before it
 ///   E2  head.store(release)       -> head.load(acquire) in send:  the receiver has read before
 ///       the sender writes over it
-///   E3  ends / finished.store(release) -> load(acquire) in receive, before header(h) is looked at
+///   E3  ends / finished.store(release) -> load(acquire) in receive, before the tail is looked at
 ///       once more: what was committed before the end is seen by whoever sees the end
 ///   E4  publish, light fence, event bits -> event bits, heavy fence, look again (event_count)
 #pragma once
@@ -105,8 +103,8 @@ constexpr std::uint64_t record_size(std::uint64_t bytes) noexcept {
 
 inline constexpr std::size_t pipe_ring_min = 256, pipe_ring_max = std::size_t{1} << 32;
 
-/// The most bytes in one record. A pad, a record and the header behind it fit into half a ring,
-/// so that an empty ring takes every record, wherever its position is.
+/// The most bytes in one record. A pad and a record fit into half a ring, so that an empty ring
+/// takes every record, wherever its position is.
 constexpr std::uint64_t part_bytes(std::uint64_t ring_bytes) noexcept {
   return ring_bytes / 4 - sizeof(std::uint64_t);
 }
@@ -121,17 +119,19 @@ struct pipe_gate {
 };
 
 struct pipe_direction {
+  // Each line is written by one side. What the other side looks at has a line to itself: else each
+  // store beside it would have to get the line back.
   // The sender.
   alignas(128) std::atomic<std::uint64_t> tail;
-  std::atomic<std::uint64_t> sent;
+  alignas(128) std::atomic<std::uint64_t> sent;
   std::atomic<std::uint64_t> send_waits;
 
   // The receiver.
   alignas(128) std::atomic<std::uint64_t> head;
-  std::atomic<std::uint64_t> received;
+  alignas(128) std::atomic<std::uint64_t> received;
   std::atomic<std::uint64_t> receive_waits;
 };
-static_assert(sizeof(pipe_direction) == 256);
+static_assert(sizeof(pipe_direction) == 512);
 
 struct pipe_layout {
   // The creator.
@@ -144,7 +144,7 @@ struct pipe_layout {
 
   pipe_direction to[2];
 };
-static_assert(sizeof(pipe_layout) == 768);
+static_assert(sizeof(pipe_layout) == 1280);
 static_assert(offsetof(pipe_layout, ends) == 128);
 static_assert(offsetof(pipe_layout, gate) == 136);
 static_assert(offsetof(pipe_layout, to) == 256);

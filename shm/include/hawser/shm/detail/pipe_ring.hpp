@@ -33,7 +33,7 @@ class ring_sender {
   [[gnu::always_inline]] bool stage(const std::byte* data, std::size_t bytes, std::uint64_t flags) {
     const std::uint64_t size = record_size(bytes), left = mask_ + 1 - (at_ & mask_);
     const std::uint64_t pad = size > left ? left : 0;
-    if (at_ + pad + size + zero_bytes > limit_ && !look_at_head(pad + size)) [[unlikely]]
+    if (at_ + pad + size > limit_ && !look_at_head(pad + size)) [[unlikely]]
       return false;
     if (pad != 0) [[unlikely]] {
       put_header(record_header::make(left - sizeof(std::uint64_t), record_header::pad));
@@ -41,26 +41,20 @@ class ring_sender {
     }
     prefetch();
     std::byte* const place = ring_ + (at_ & mask_);
-    HAWSER_MUTATE(commits_before_bytes, void(),
-                  header_at(place).store(record_header::make(bytes, flags).bits));
-    if (bytes != 0) std::memcpy(place + sizeof(std::uint64_t), data, bytes);
+    HAWSER_MUTATE(commits_before_bytes, void(), to_.tail.store(at_ + size));
     put_header(record_header::make(bytes, flags));
+    if (bytes != 0) std::memcpy(place + sizeof(std::uint64_t), data, bytes);
     at_ += size;
     ++staged_;
+    HAWSER_MUTATE(batch_in_the_open, void(), to_.tail.store(at_));
     return true;
   }
 
   /// Commits what is staged, by one store.
   [[gnu::always_inline]] void commit() noexcept {
-    // I1. Before the commit: the receiver that has seen the commit looks there next.
-    if (HAWSER_MUTATE(next_header_not_cleared, true, false))
-      header_at(ring_ + (at_ & mask_)).store(0, std::memory_order_relaxed);
-    header_at(ring_ + (begin_ & mask_))
-        .store(first_.bits, HAWSER_MUTATE(commit_not_released, std::memory_order_release,
-                                          std::memory_order_relaxed));  // E1. Commits.
     begin_ = at_;
-    // For callbacks and counts only: no receiver depends on it.
-    to_.tail.store(at_, std::memory_order_release);
+    to_.tail.store(at_, HAWSER_MUTATE(commit_not_released, std::memory_order_release,
+                                      std::memory_order_relaxed));  // E1. Commits.
     to_.sent.store(to_.sent.load(std::memory_order_relaxed) + staged_, std::memory_order_relaxed);
     staged_ = 0;
   }
@@ -92,25 +86,18 @@ class ring_sender {
   }
 
  private:
-  static constexpr std::uint64_t zero_bytes = sizeof(std::uint64_t);
+  static constexpr std::uint64_t header_bytes = sizeof(std::uint64_t);
   static constexpr std::uint64_t prefetch_distance = 576;
 
-  /// The first staged header waits for the commit; the others are behind it, and unseen.
   void put_header(record_header header) noexcept {
-    if (at_ == begin_) {
-      first_ = header;
-      if (HAWSER_MUTATE(first_not_held_back, true, false)) return;
-    }
     header_at(ring_ + (at_ & mask_)).store(header.bits, std::memory_order_relaxed);
   }
 
   std::size_t room_seen(std::size_t most) const noexcept {
     const std::uint64_t left = mask_ + 1 - (at_ & mask_), free = limit_ - at_;
     // A record in front of the ring's end, or behind a pad at its beginning.
-    const std::uint64_t before = std::min(left, free - std::min(free, zero_bytes));
-    const std::uint64_t behind = free > left + zero_bytes ? free - left - zero_bytes : 0;
-    const std::uint64_t space = std::max(before, behind);
-    return space <= zero_bytes ? 0 : std::min<std::size_t>(most, space - zero_bytes);
+    const std::uint64_t space = std::max(std::min(left, free), free - std::min(free, left));
+    return space <= header_bytes ? 0 : std::min<std::size_t>(most, space - header_bytes);
   }
 
   /// Looks how far the receiver is. Returns whether there is room for `size` bytes of records.
@@ -118,7 +105,7 @@ class ring_sender {
     const std::uint64_t head = to_.head.load(std::memory_order_acquire);  // E2
     if (begin_ - head > mask_ + 1) refuse_ring(name_);                    // I2
     limit_ = head + mask_ + 1;
-    return at_ + size + HAWSER_MUTATE(no_room_for_zero, zero_bytes, 0U) <= limit_;
+    return HAWSER_MUTATE(overruns_receiver, at_ + size <= limit_, true);
   }
 
   /// Gets the lines that are written soon; they come from the receiver's cache.
@@ -135,7 +122,6 @@ class ring_sender {
   std::uint64_t at_ = 0;     // staged up to here
   std::uint64_t limit_;      // the head as seen last, + the ring's size
   std::uint64_t staged_ = 0;
-  record_header first_;
   const std::string& name_;
 };
 
@@ -157,14 +143,12 @@ class ring_receiver {
   /// Finds the next record, and leaves it there. False: none is committed.
   [[gnu::always_inline]] bool peek(ring_record& out) {
     for (;;) {
+      if (!may_have_record()) return false;
+      if (tail_ - at_ > mask_ + 1) [[unlikely]]
+        refuse_ring(name_);
       std::byte* const place = ring_ + (at_ & mask_);
-      const record_header header{header_at(place).load(std::memory_order_acquire)};  // E1
-      if (header.bits == 0) {
-        // A small message's second line; with it, both come at once when they are written.
-        __builtin_prefetch(ring_ + ((at_ + 64) & mask_));
-        return false;
-      }
-      const std::uint64_t left = mask_ + 1 - (at_ & mask_);
+      const record_header header{header_at(place).load(std::memory_order_relaxed)};
+      const std::uint64_t left = std::min(mask_ + 1 - (at_ & mask_), tail_ - at_);
       // Most messages are as long as the one before. Guessing that lets the processor begin with the
       // next one before this one's header has come from the sender's cache.
       if (header.bits == usual_.bits && usual_size_ <= left) [[likely]] {
@@ -186,10 +170,10 @@ class ring_receiver {
     }
   }
 
-  /// Goes on behind `record`, if that is the one peeked at last. `publish` tells the sender.
-  bool pass(const ring_record& record) noexcept {
-    if (record.begin != at_) return false;
-    at_ = record.end;
+  /// Goes on behind a record, if that is the one peeked at last. `publish` tells the sender.
+  bool pass(std::uint64_t begin, std::uint64_t end) noexcept {
+    if (begin != at_) return false;
+    at_ = end;
     return true;
   }
   void publish(std::uint64_t messages) noexcept {
@@ -201,8 +185,8 @@ class ring_receiver {
   }
 
   /// Whether `peek` would find something (or a pad).
-  bool may_have_record() const noexcept {
-    return header_at(ring_ + (at_ & mask_)).load(std::memory_order_relaxed) != 0;
+  bool may_have_record() noexcept {
+    return at_ != tail_ || (tail_ = from_.tail.load(std::memory_order_acquire)) != at_;  // E1
   }
 
  private:
@@ -210,6 +194,7 @@ class ring_receiver {
   std::byte* ring_;
   std::uint64_t mask_;
   std::uint64_t at_ = 0;
+  std::uint64_t tail_ = 0;
   record_header usual_;
   std::uint64_t usual_size_ = 0;
   std::size_t usual_bytes_ = 0;

@@ -6,6 +6,7 @@
 #include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/pool_layout.hpp>
 #include <hawser/shm/detail/prefetch.hpp>
+#include <hawser/shm/detail/spin.hpp>
 
 #include <array>
 #include <atomic>
@@ -181,7 +182,6 @@ class pool_core {
   std::byte* map_large(std::uint32_t chunk, std::size_t bytes);
   std::size_t room_of(std::uint32_t chunk) const noexcept;
   bool may_have_space(std::size_t bytes) noexcept;
-  bool spin(std::size_t bytes) noexcept;
   /// Frees what vanished channels carried, at most once in a few milliseconds.
   void collect_now_and_then();
   void mark(std::uint32_t tag);
@@ -201,7 +201,7 @@ class pool_core {
   std::array<std::uint32_t, pool_routes> opened_{};  // how often; under the pool's lock
   std::vector<std::uint64_t> named_;  // chunks with extra references; under the pool's lock
   std::array<std::atomic<large_mapping*>, pool_large_max> mapped_{};
-  std::atomic<std::uint32_t> spin_{256};  // how long to spin before sleeping, learnt
+  adaptive_spin spin_;
   std::atomic<std::int64_t> collected_ns_{0};
 };
 

@@ -231,7 +231,7 @@ template <class Write>
     }
     const std::uint32_t key = body_->space.announce();  // E6
     const push_result result = try_push(n, until, write);
-    if (result.status != push_status::full) return result;
+    if (result.status != push_status::full) return spin_space_.ended_too_early(), result;
     if (!sleep(body_->space, key, until)) return {0, push_status::timed_out};
   }
 }
@@ -255,7 +255,7 @@ template <bool Pop, class Visit>
     }
     const std::uint32_t key = event.announce();  // E6
     const take_result result = try_take<Pop>(n, until, visit);
-    if (result.status != take_status::empty) return result;
+    if (result.status != take_status::empty) return spin_items_.ended_too_early(), result;
     if (!sleep(event, key, until)) return {0, take_status::timed_out};
   }
 }

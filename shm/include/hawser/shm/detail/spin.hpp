@@ -9,19 +9,20 @@
 
 namespace hawser::shm::detail {
 
-/// Processors this process may run on.
+/// Processors of this machine. What this thread may run on says nothing of whom it waits for.
 int processors() noexcept;
 
 /// How long a view spins for one condition. Any threads; what they learn, they share.
 class adaptive_spin {
  public:
-  /// Spins until `hint()`. False: it was not so for as long as is worth spinning.
+  /// Spins until `hint()`, which costs about as much as `cost` looks at a word. False: it was not
+  /// so for as long as is worth spinning.
   template <class Hint>
-  bool until(Hint hint) noexcept {
+  bool until(Hint hint, std::uint32_t cost = 1) noexcept {
     static const bool alone = processors() == 1;
     if (alone) return false;
     const std::uint32_t turns = turns_.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < turns; ++i) {
+    for (std::uint32_t i = 0; i < turns; i += cost) {
       if (hint()) {
         turns_.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
         return true;
@@ -32,28 +33,16 @@ class adaptive_spin {
     return false;
   }
 
- private:
-  static constexpr std::uint32_t least = 16, most = 4096;
-  std::atomic<std::uint32_t> turns_{256};
-};
-
-/// A moment's patience with a sender in full flow. A receiver that has caught up with it, and takes
-/// each message while it is written, has the cache line go to and fro for every single one. Gets
-/// longer while something has come of it, and else shorter.
-class gathering {
- public:
-  /// Waits. Returns whether something `has_come()`.
-  template <class HasCome>
-  bool operator()(HasCome has_come) noexcept {
-    for (std::uint32_t i = 0; i < pauses_; ++i) cpu_relax();
-    const bool worth = has_come();
-    pauses_ = worth ? std::min(most, 2 * pauses_ + 1) : pauses_ / 2;
-    return worth;
+  /// What was waited for came just after the spinning had ended: announcing a sleeper, some
+  /// microseconds of everybody's time, was in vain.
+  void ended_too_early() noexcept {
+    turns_.store(std::min(most, 2 * turns_.load(std::memory_order_relaxed)),
+                 std::memory_order_relaxed);
   }
 
  private:
-  static constexpr std::uint32_t most = 32;
-  std::uint32_t pauses_ = 0;
+  static constexpr std::uint32_t least = 64, most = 4096;
+  std::atomic<std::uint32_t> turns_{256};
 };
 
 }  // namespace hawser::shm::detail

@@ -73,7 +73,7 @@ template <class Write>
     }
     const std::uint32_t key = body_->space.announce();  // E6
     const publish_result result = try_publish(n, until, write);
-    if (result.status != push_status::full) return result;
+    if (result.status != push_status::full) return spin_space_.ended_too_early(), result;
     const deadline wake_at = earlier(until, result.cut_at_ns);
     if (!sleep(body_->space, key, wake_at) && until && clock::now() >= *until)
       return {0, push_status::timed_out};
