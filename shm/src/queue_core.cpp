@@ -211,6 +211,7 @@ queue_core::queue_core(const queue_request& request, queue_geometry g)
 }
 
 void queue_core::nack(const taken_slot& lease) noexcept {
+  const ending under_way{this};
   count_lease(lease, ~0U);
   if (lease.tag != channel_.tag_if_attached()) return;
   const bool letter = lease.was.kind() == slot_kind::dead_leased;
@@ -337,7 +338,7 @@ queue_core::counts queue_core::counters() const noexcept {
 
 bool queue_core::holds_leases() const noexcept {
   for (std::size_t i = 0; i < slots_; ++i)
-    if (held_[i].load(std::memory_order_relaxed) != 0) return true;
+    if (held_[i].load(std::memory_order_acquire) != 0) return true;
   return false;
 }
 
@@ -383,9 +384,14 @@ void leave_queue(std::unique_ptr<queue_core> core) noexcept {
   static const struct at_exit {
     ~at_exit() { waiting.clear(); }
   } last;
+  const auto is_unused = [](const auto& it) {
+    if (it->holds_leases()) return false;
+    wait_for_endings(it.get());
+    return true;
+  };
   const std::scoped_lock hold{mutex};
-  std::erase_if(waiting, [](const auto& earlier) { return !earlier->holds_leases(); });
-  if (!core->holds_leases()) return;
+  std::erase_if(waiting, is_unused);
+  if (is_unused(core)) return;
   try {
     waiting.push_back(std::move(core));
   } catch (...) {

@@ -172,5 +172,33 @@ TEST_F(QueueThreadLeaseTest, LeasesHeldAcrossLapsDoNotTearOrBlock) {
   for (const int times : seen) ASSERT_EQ(times, 1);
 }
 
+TEST_F(QueueThreadLeaseTest, ALeaseEndsWhileItsQueueObjectGoes) {
+  shm::queue<int> other{create_only, unique_name(), {.capacity = 2}};
+  for (int round = 0; round < 500; ++round) {
+    auto q = std::make_unique<shm::queue<int>>(create_only, unique_name(),
+                                               shm::queue_options{.capacity = 2});
+    q->push(round);
+    auto lease = q->lease();
+    // Half of the time it has gone before: then another queue that goes looks after it.
+    if (round % 2 == 0) q.reset();
+    std::atomic<int> ready{0};
+    const auto meet = [&ready] {
+      ++ready;
+      while (ready != 2) {
+      }
+    };
+    std::thread holder{[&meet, held = std::move(lease), round]() mutable {
+      meet();
+      if (round % 4 < 2) held.ack();
+      else held.nack();
+    }};
+    auto next = std::make_unique<shm::queue<int>>(open_only, other.name());
+    meet();
+    q.reset();
+    next.reset();
+    holder.join();
+  }
+}
+
 }  // namespace
 }  // namespace hawser

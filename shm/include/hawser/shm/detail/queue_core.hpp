@@ -4,6 +4,7 @@
 
 #include <hawser/shm/async_wait.hpp>
 #include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/detail/ending.hpp>
 #include <hawser/shm/detail/mutant.hpp>
 #include <hawser/shm/detail/prefetch.hpp>
 #include <hawser/shm/detail/queue_layout.hpp>
@@ -190,8 +191,9 @@ class queue_core {
   }
   void after_close(bool freed_dead_letter) noexcept;
   static void count_lease(const taken_slot& lease, std::uint32_t change) noexcept {
+    // Release: whoever sees it sees, of an end, that it is under way (ending.hpp).
     lease.held->store(lease.held->load(std::memory_order_relaxed) + change,
-                      std::memory_order_relaxed);
+                      std::memory_order_release);
   }
 
   /// Whether there may be something to take, without the lock. False: there was nothing.

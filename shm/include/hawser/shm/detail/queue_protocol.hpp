@@ -186,6 +186,7 @@ std::size_t queue_core::take_set_aside(std::size_t n, std::uint32_t tag, Visit& 
 }
 
 inline void queue_core::ack(const taken_slot& lease) noexcept {
+  const ending under_way{this};
   count_lease(lease, ~0U);  // first: behind the store the slot may be somebody else's
   if (lease.tag != channel_.tag_if_attached()) return;  // inherited: the lease is the parent's
   // E3 release: the reader is done before a producer writes over it. Commits.
