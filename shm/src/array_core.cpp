@@ -1,13 +1,10 @@
 #include <hawser/shm/detail/array_core.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
-#include <cerrno>
 #include <limits>
 #include <new>
 #include <optional>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace hawser::shm::detail {
 namespace {
@@ -20,8 +17,9 @@ array_part& part_at(std::byte* body, const array_geometry& g, std::size_t index)
 std::optional<array_geometry> read_geometry(const std::byte* body, std::size_t bytes) {
   if (bytes < sizeof(array_layout)) return std::nullopt;
   const auto& a = *std::launder(reinterpret_cast<const array_layout*>(body));
-  const array_geometry its{a.elements,      a.element_bytes, a.parts,
-                           a.journal_bytes, a.part_bytes,    a.data_offset};
+  const array_geometry its{read_once(a.elements),   read_once(a.element_bytes),
+                           read_once(a.parts),      read_once(a.journal_bytes),
+                           read_once(a.part_bytes), read_once(a.data_offset)};
   if (its.elements == 0 || its.element_bytes == 0 || its.elements > bytes / its.element_bytes ||
       its.parts == 0 || its.parts > its.elements || its.parts > array_parts_max ||
       its.journal_bytes == 0 || its.journal_bytes > bytes / its.parts)
@@ -105,7 +103,9 @@ array_geometry plan(const array_request& request) {
   return array_geometry::plan(request.elements, request.element_bytes, request.parts, journal);
 }
 
-attach_request segment_request(const array_request& request) {
+/// `agreed` becomes the geometry that this view was created with, or that it checked: read a
+/// second time, it might be another.
+attach_request segment_request(const array_request& request, array_geometry& agreed) {
   attach_request segment;
   segment.name = request.name;
   segment.file = request.file;
@@ -117,7 +117,8 @@ attach_request segment_request(const array_request& request) {
   const array_geometry wanted =
       request.how != opening::open_only ? plan(request) : array_geometry{};
   segment.body_bytes = wanted.body_bytes();
-  segment.initialise = [wanted](std::byte* body) {
+  segment.initialise = [wanted, &agreed](std::byte* body) {
+    agreed = wanted;
     auto& a = *new (body) array_layout{};
     a.elements = wanted.elements;
     a.element_bytes = wanted.element_bytes;
@@ -126,11 +127,12 @@ attach_request segment_request(const array_request& request) {
     a.part_bytes = wanted.part_bytes;
     a.data_offset = wanted.data_offset;
   };
-  segment.check = [&request, wanted](const std::byte* body, std::size_t bytes) {
+  segment.check = [&request, wanted, &agreed](const std::byte* body, std::size_t bytes) {
     const auto its = read_geometry(body, bytes);
     if (!its || its->element_bytes != request.element_bytes)
       throw make_error(errc::damaged, "open array", request.name,
                        "its sizes do not fit; remove it and start its creator again");
+    agreed = *its;
     if (request.how == opening::open_only) return;
     const auto differs = [&](const char* what, std::size_t has, std::size_t asked) {
       if (has != asked)
@@ -147,27 +149,13 @@ attach_request segment_request(const array_request& request) {
 
 }  // namespace
 
-array_core::array_core(const array_request& request)
-    : channel_(array_ops, segment_request(request)) {
-  const auto its = read_geometry(channel_.body(), channel_.body_bytes());
-  if (!its)
-    throw make_error(errc::damaged, "open array", request.name,
-                     "its sizes changed while it was opened");
-  geometry_ = *its;
+array_core::array_core(const array_request& request, array_geometry agreed)
+    : channel_(array_ops, segment_request(request, agreed)), geometry_(agreed) {
   parts_ = channel_.body() + sizeof(array_layout);
-  data_ = channel_.body() + geometry_.data_offset;
-  if (request.read_only) protect();
-}
-
-void array_core::protect() {
-  // Whole pages only; the kernel's may be larger than ours, then a few elements stay writable.
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(data_) + page - 1) / page * page;
-  const auto end =
-      reinterpret_cast<std::uintptr_t>(data_) + geometry_.elements * geometry_.element_bytes;
-  if (begin < end &&
-      mprotect(reinterpret_cast<void*>(begin), end - begin, PROT_READ) != 0)  // NOLINT
-    throw make_system_error(errno, "open array", name(), "mprotect");
+  places_ = channel_.body() + geometry_.data_offset;
+  data_ = request.read_only
+              ? const_cast<std::byte*>(channel_.map_read_only()) + geometry_.data_offset  // NOLINT
+              : places_;
 }
 
 std::uint32_t array_core::lock_range(std::size_t index, const deadline& until, bool& died) {

@@ -215,6 +215,18 @@ void attachment::map(int fd, std::size_t bytes) {
   bytes_ = bytes;
 }
 
+const std::byte* attachment::map_read_only() {
+  const descriptor file = reopen(lock_fd_);
+  if (!file) throw failure(errno, "open", "open /proc/self/fd");
+  try {
+    reading_ =
+        std::make_unique<bi::mapped_region>(nameless_file{file.get()}, bi::read_only, 0, bytes_);
+  } catch (const bi::interprocess_exception& e) {
+    throw failure(e.get_native_error(), "open", "mmap");
+  }
+  return static_cast<const std::byte*>(reading_->get_address()) + body_offset;
+}
+
 void attachment::check(const attach_request& request, std::size_t file_bytes) {
   const std::string what = operation("open");
   const auto refuse = [&](errc code, const std::string& reason) {

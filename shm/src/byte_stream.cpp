@@ -49,8 +49,10 @@ transfer byte_stream::write_before(std::span<const std::byte> bytes,
   return done;
 }
 
-std::size_t byte_stream::copy_out(const detail::pipe_message& from,
-                                  std::span<std::byte> into) noexcept {
+std::size_t byte_stream::copy_out(const detail::pipe_message& from, std::span<std::byte> into) {
+  // No record is empty, or gets shorter while it is read: without that there would be no end.
+  if (from.bytes <= used_) [[unlikely]]
+    detail::refuse_ring(name());
   const std::size_t count = std::min(from.bytes - used_, into.size());
   std::memcpy(into.data(), from.data + used_, count);
   used_ += count;

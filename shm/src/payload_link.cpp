@@ -1,6 +1,7 @@
 #include <hawser/shm/codec.hpp>
 #include <hawser/shm/detail/payload_link.hpp>
 #include <hawser/shm/detail/queue_protocol.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <algorithm>
@@ -11,9 +12,8 @@ namespace hawser::shm::detail {
 namespace {
 
 payload_message message_in(const taken_slot& slot) noexcept {
-  payload_message message;
-  std::memcpy(&message, slot.payload, sizeof message);
-  return message;
+  const auto& message = *reinterpret_cast<const payload_message*>(slot.payload);
+  return {read_once(message.handle), read_once(message.size)};
 }
 
 }  // namespace
@@ -88,6 +88,7 @@ take_status payload_link::lease(taken_payload& taken, bool waits, const deadline
       queue_->ack(taken.slot);
     }
     pool_->count_stale();
+    if (until && clock::now() >= *until) return take_status::timed_out;
   }
 }
 
@@ -120,6 +121,7 @@ take_status payload_link::pop(held_payload& popped, void* meta, bool waits, cons
                   static_cast<void>(ours = found && pool_->claim(*found, route_)));
     if (!ours) {
       pool_->count_stale();
+      if (until && clock::now() >= *until) return take_status::timed_out;
       continue;
     }
     pool_->end_by_owning(*found);

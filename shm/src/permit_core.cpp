@@ -1,4 +1,5 @@
 #include "permit_line.hpp"
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <algorithm>
@@ -111,7 +112,7 @@ attach_request segment_request(const permit_request& request) {
       refuse(errc::damaged, "open", "its sizes do not fit; remove it and start its creator again");
     };
     if (bytes < bytes_of(request)) damaged();
-    const std::uint64_t total = reinterpret_cast<const permit_layout*>(body)->total;
+    const std::uint64_t total = read_once(reinterpret_cast<const permit_layout*>(body)->total);
     if (total == 0 || total > permits_max) damaged();
     if (request.kind == channel_kind::guarded) {
       const auto& value = *reinterpret_cast<const guarded_layout*>(body + sizeof(permit_layout));
@@ -135,7 +136,7 @@ attach_request segment_request(const permit_request& request) {
 
 permit_core::permit_core(const permit_request& request)
     : channel_(ops_of(request.kind), segment_request(request)), body_(&layout_of(channel_)) {
-  const std::uint64_t total = body_->total;
+  const std::uint64_t total = read_once(body_->total);
   if (total == 0 || total > permits_max)
     throw make_error(errc::damaged, "open", request.name, "its sizes changed while it was opened");
   total_ = static_cast<std::uint32_t>(total);

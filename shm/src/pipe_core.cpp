@@ -1,4 +1,5 @@
 #include <hawser/shm/detail/pipe_io.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 #include <hawser/shm/segment.hpp>
 
@@ -33,7 +34,7 @@ struct geometry {
 bool read_geometry(const std::byte* body, std::size_t bytes, geometry& g) {
   if (bytes < sizeof(pipe_layout)) return false;
   const auto& p = *reinterpret_cast<const pipe_layout*>(body);
-  g = {p.ring_bytes, p.message_bytes_max};
+  g = {read_once(p.ring_bytes), read_once(p.message_bytes_max)};
   return std::has_single_bit(g.ring_bytes) && g.ring_bytes >= pipe_ring_min &&
          g.ring_bytes <= pipe_ring_max && g.ring_bytes <= (bytes - sizeof(pipe_layout)) / 2;
 }
@@ -323,7 +324,8 @@ take_status pipe_core::nothing_there(pipe_message& out) {
 }
 
 take_status pipe_core::assemble(ring_record& record, pipe_message& out) {
-  while (!assembled_) {
+  // At most a ring of parts at a time: while more and more come, a deadline is looked at.
+  for (std::uint64_t passed = 0; !assembled_;) {
     const record_header header = record.header;
     if (header.is_first()) drop_parts();  // what was begun before has no end
     else if (!assembling_) refuse_ring(name_);
@@ -338,6 +340,8 @@ take_status pipe_core::assemble(ring_record& record, pipe_message& out) {
     if (assembled_) break;  // its last record stays until the message is taken
     receiver_.pass(record.begin, record.end);
     publish(0);
+    passed += record.end - record.begin;
+    if (passed >= ring_bytes_) return take_status::empty;
     if (!receiver_.peek(record)) return nothing_there(out);
   }
   out = {parts_.data(), parts_.size(), record.begin, record.end};

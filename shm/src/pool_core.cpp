@@ -65,7 +65,11 @@ std::optional<held_payload> pool_core::loan(std::size_t bytes, const deadline& u
     auto held = try_loan(bytes, until);
     if (held) [[likely]]
       return held;
-    if (spin_.until([&] { return may_have_space(bytes); }, 4)) continue;
+    if (spin_.until([&] { return may_have_space(bytes); }, 4)) {
+      // What looks free may lie behind a lock whose holder is stopped.
+      if (until && clock::now() >= *until) return std::nullopt;
+      continue;
+    }
     collect_payloads(channel_, all_, 0);
     const std::uint32_t key = body_->space.announce();  // E4
     held = try_loan(bytes, until);

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace hawser::shm::detail {
@@ -51,13 +52,24 @@ std::size_t pool_core::room_of(std::uint32_t chunk) const noexcept {
 std::byte* pool_core::data_of(std::uint32_t chunk, std::size_t bytes) {
   if (all_.is_large(chunk)) {
     const std::uint64_t pages = words_[chunk].pages.load(std::memory_order_relaxed);
-    return bytes <= pages && pages <= large_stride ? map_large(chunk, bytes) : nullptr;
+    return bytes <= pages && pages <= large_stride && file_reaches(place_of(all_, chunk) + bytes)
+               ? map_large(chunk, bytes)
+               : nullptr;
   }
   std::uint32_t c = all_.classes - 1;
   while (chunk < all_.first[c]) --c;
   const pool_class& a_class = all_.of_class[c];
   if (bytes > a_class.bytes) return nullptr;
-  return channel_.body() + a_class.data + (chunk - all_.first[c]) * a_class.stride;
+  return data_ + a_class.data + (chunk - all_.first[c]) * a_class.stride;
+}
+
+bool pool_core::file_reaches(std::uint64_t end) {
+  // It only grows. Behind its end no page can be touched, whatever `pages` says.
+  if (end <= file_end_.load(std::memory_order_relaxed)) return true;
+  struct stat status {};
+  if (fstat(channel_.file(), &status) != 0) return false;
+  file_end_.store(static_cast<std::uint64_t>(status.st_size), std::memory_order_relaxed);
+  return end <= static_cast<std::uint64_t>(status.st_size);
 }
 
 void pool_core::get_pages(const held_payload& held) {

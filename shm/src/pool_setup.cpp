@@ -1,15 +1,13 @@
 // Creating, opening and checking a pool: the half of `pool_core` that runs once, and its routes.
 
 #include <hawser/shm/detail/pool_core.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <new>
-
-#include <sys/mman.h>
 
 namespace hawser::shm::detail {
 namespace {
@@ -133,10 +131,12 @@ bool pool_geometry::read(const std::byte* body, std::size_t bytes) {
   if (bytes < sizeof(pool_layout)) return false;
   const auto& pool = *reinterpret_cast<const pool_layout*>(body);
   *this = {};
-  classes = pool.classes;
-  large = pool.large;
-  extras = pool.extras;
-  of_class = pool.of_class;
+  classes = read_once(pool.classes);
+  large = read_once(pool.large);
+  extras = read_once(pool.extras);
+  for (std::uint32_t c = 0; c < pool_classes_max; ++c)
+    of_class[c] = {read_once(pool.of_class[c].bytes), read_once(pool.of_class[c].stride),
+                   read_once(pool.of_class[c].chunks), read_once(pool.of_class[c].data)};
   if (classes > pool_classes_max || large > pool_large_max || extras > pool_references_max)
     return false;
   std::uint64_t sum = 0;
@@ -167,10 +167,8 @@ pool_core::pool_core(const pool_request& request)
     throw make_error(errc::damaged, "open payload pool", name_,
                      "its sizes changed while it was opened");
   named_.resize(all_.homes() / 64 + 1);
-  const std::uint64_t begin = data_begin(all_.references());
-  if (read_only_ && channel_.body_bytes() > begin &&
-      mprotect(channel_.body() + begin, channel_.body_bytes() - begin, PROT_READ) != 0)
-    throw make_system_error(errno, "open payload pool", name_, "mprotect");
+  data_ =
+      read_only_ ? const_cast<std::byte*>(channel_.map_read_only()) : channel_.body();  // NOLINT
 }
 
 std::uint64_t pool_core::stamp() noexcept {

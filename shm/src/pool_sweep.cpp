@@ -6,9 +6,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -101,10 +103,12 @@ pool_sweep::looked pool_sweep::look_into(std::uint32_t route) noexcept try {
   const std::uint64_t inode = entry.inode.load(std::memory_order_acquire);  // E3
   if (inode == 0) return looked::gone;
   // Names that a word carries do not change (I5); of others it does not matter what we read.
-  std::array<char, 16 + sizeof entry.file> path{};
-  std::snprintf(path.data(), path.size(), "%s/%.*s", directory.data(),
-                static_cast<int>(entry.file.size() - 1), entry.file.data());
-  const descriptor file{::open(path.data(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  const std::array<char, sizeof entry.file> name = entry.file;
+  const std::string_view channel{name.data(), strnlen(name.data(), name.size())};
+  // Damage is to lead nowhere else: opening a device may do something.
+  if (channel.find('/') != std::string_view::npos) return looked::gone;
+  const std::string path = std::string{directory}.append("/").append(channel);
+  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   struct stat status {};
   segment_header header{};
   if (!file) return errno == ENOENT ? looked::gone : looked::unsure;

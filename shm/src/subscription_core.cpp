@@ -29,7 +29,7 @@ subscription_core::subscription_core(const topic_request& topic,
     refuse("patience is for lossless subscriptions; nobody waits for a latest one");
   if (want_.lag_max == 0) want_.lag_max = slots_;
   windowed_ = want_.mode == row_kind::latest && want_.lag_max < slots_;
-  join(joining::first);
+  join(joining::first, {});
 }
 
 std::uint64_t subscription_core::oldest_there(std::uint64_t tail) const noexcept {
@@ -41,10 +41,10 @@ std::uint64_t subscription_core::oldest_there(std::uint64_t tail) const noexcept
   return at;
 }
 
-void subscription_core::join(joining why) {
+bool subscription_core::join(joining why, const deadline& until) {
   const std::uint32_t tag = channel_.tag();
   subscriber_row& row = body_->rows[id_of(tag)];
-  if (!body_->publishers.lock(channel_, tag, {})) return;  // never: it has no deadline
+  if (!body_->publishers.lock(channel_, tag, until)) return false;
   const std::uint64_t tail = settled_tail();
   const std::uint64_t oldest = oldest_there(tail);
   std::uint64_t from =
@@ -65,6 +65,7 @@ void subscription_core::join(joining why) {
   tag_ = tag;
   if (why == joining::first) cursor_ = from;
   else miss_until(from);
+  return true;
 }
 
 void subscription_core::miss_until(std::uint64_t position) noexcept {
@@ -74,19 +75,18 @@ void subscription_core::miss_until(std::uint64_t position) noexcept {
   row_->missed.store(missed_, std::memory_order_relaxed);
 }
 
-subscription_core::found subscription_core::cut_off() {
-  join(joining::after_cut);
-  return {take_status::cut_off};
+subscription_core::found subscription_core::cut_off(const deadline& until) {
+  return {join(joining::after_cut, until) ? take_status::cut_off : take_status::timed_out};
 }
 
 subscription_core::found subscription_core::wait_slowly(const deadline& until) {
   for (;;) {
     if (spin_items_.until([this] { return may_have_items(); })) {
-      const found next = find();
+      const found next = find(until);
       if (next.status != take_status::empty) return next;
     }
     const std::uint32_t key = body_->items.announce();  // E6
-    const found next = find();
+    const found next = find(until);
     if (next.status != take_status::empty) return spin_items_.ended_too_early(), next;
     if (!sleep(body_->items, key, until)) return {take_status::timed_out};
   }
@@ -106,7 +106,7 @@ std::uint64_t subscription_core::lag() const noexcept {
 }
 
 std::uint64_t subscription_core::await_readable(std::function<void()> callback) {
-  if (channel_.tag() != tag_) join(joining::after_fork);
+  if (channel_.tag() != tag_) join(joining::after_fork, {});
   return add_async_wait({&channel_, bit_items,
                          [this] { body_->items.announce(event_count::armed); },
                          [this] { return may_have_items(); }, std::move(callback)});

@@ -1,4 +1,5 @@
 #include <hawser/shm/detail/message_io.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/detail/topic_protocol.hpp>
 #include <hawser/shm/error.hpp>
 
@@ -13,9 +14,7 @@ constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-struct geometry {
-  std::size_t slots, slot_bytes, payload_offset, payload_bytes;
-};
+using geometry = topic_geometry;
 
 /// The bytes of a slot, so that small messages lie in one cache line with their state.
 geometry plan(const topic_request& request) {
@@ -39,8 +38,9 @@ topic_layout& layout_of(attachment& self) {
 bool read_geometry(const std::byte* body, std::size_t bytes, geometry& g, bool& variable) {
   if (bytes < sizeof(topic_layout)) return false;
   const auto& t = *reinterpret_cast<const topic_layout*>(body);
-  g = {t.slots, t.slot_bytes, t.payload_offset, t.payload_bytes};
-  variable = t.variable != 0;
+  g = {read_once(t.slots), read_once(t.slot_bytes), read_once(t.payload_offset),
+       read_once(t.payload_bytes)};
+  variable = read_once(t.variable) != 0;
   const std::size_t room = bytes - sizeof(topic_layout);
   const std::size_t prefix = variable ? sizeof(std::uint64_t) : 0;
   return g.slots != 0 && g.slot_bytes >= 16 && g.slot_bytes % 8 == 0 && g.payload_offset >= 8 &&
@@ -69,7 +69,9 @@ void wake_topic(attachment& self) {
 
 constexpr channel_kind_ops topic_ops{channel_kind::topic, "topic", reclaim_topic, wake_topic};
 
-attach_request segment_request(const topic_request& request) {
+/// `agreed` becomes the geometry that this view was created with, or that it checked: read a
+/// second time, it might be another.
+attach_request segment_request(const topic_request& request, geometry& agreed) {
   attach_request segment;
   segment.name = request.name;
   segment.how = request.how;
@@ -91,7 +93,8 @@ attach_request segment_request(const topic_request& request) {
              "capacity times message size is out of range; use a smaller capacity");
     segment.body_bytes = sizeof(topic_layout) + g.slots * g.slot_bytes;
   }
-  segment.initialise = [g, variable = request.variable](std::byte* body) {
+  segment.initialise = [g, &agreed, variable = request.variable](std::byte* body) {
+    agreed = g;
     auto& t = *new (body) topic_layout{};
     t.slots = g.slots;
     t.slot_bytes = g.slot_bytes;
@@ -101,8 +104,8 @@ attach_request segment_request(const topic_request& request) {
     t.tail.store(g.slots, std::memory_order_relaxed);
     t.gate.store(UINT64_MAX, std::memory_order_relaxed);
   };
-  segment.check = [g, request, refuse](const std::byte* body, std::size_t bytes) {
-    geometry its;
+  segment.check = [g, &agreed, request, refuse](const std::byte* body, std::size_t bytes) {
+    geometry& its = agreed;
     bool variable;
     if (!read_geometry(body, bytes, its, variable))
       refuse(errc::damaged, "open", "its sizes do not fit; remove it and start its creator again");
@@ -130,12 +133,8 @@ std::int64_t now_ns() noexcept {
 
 }  // namespace
 
-topic_ring::topic_ring(const topic_request& request)
-    : channel_(topic_ops, segment_request(request)), body_(&layout_of(channel_)) {
-  geometry g;
-  bool variable;
-  if (!read_geometry(channel_.body(), channel_.body_bytes(), g, variable))
-    throw make_error(errc::damaged, "open topic", name(), "its sizes changed while it was opened");
+topic_ring::topic_ring(const topic_request& request, topic_geometry g)
+    : channel_(topic_ops, segment_request(request, g)), body_(&layout_of(channel_)) {
   slots_ = g.slots;
   slot_bytes_ = g.slot_bytes;
   payload_offset_ = g.payload_offset;
@@ -194,8 +193,8 @@ bool topic_core::cuts(subscriber_row& row, std::uint64_t cursor, std::int64_t& c
   if (patience_ns < 0) return false;
   const std::int64_t now = now_ns();
   std::int64_t since = row.stuck_since_ns.load(std::memory_order_relaxed);
-  // A time to come is another boot's or namespace's.
-  if (row.stuck_at.load(std::memory_order_relaxed) != cursor || since > now) {
+  // A time to come is another boot's or namespace's; one before time itself is damage.
+  if (row.stuck_at.load(std::memory_order_relaxed) != cursor || since > now || since < 0) {
     since = now;
     row.stuck_since_ns.store(now, std::memory_order_relaxed);
     row.stuck_at.store(cursor, std::memory_order_relaxed);
@@ -225,8 +224,9 @@ bool topic_core::may_have_space() noexcept {
       continue;
     // In the way, unless the next try is to cut it off.
     const std::int64_t patience_ns = row.patience_ns.load(std::memory_order_relaxed);
-    if (patience_ns < 0 || row.stuck_at.load(std::memory_order_relaxed) != cursor ||
-        now_ns() - row.stuck_since_ns.load(std::memory_order_relaxed) < patience_ns)
+    const std::int64_t since = row.stuck_since_ns.load(std::memory_order_relaxed);
+    if (patience_ns < 0 || row.stuck_at.load(std::memory_order_relaxed) != cursor || since < 0 ||
+        now_ns() - since < patience_ns)
       return false;
   }
   return true;

@@ -114,7 +114,8 @@ class byte_stream {
   transfer write_before(std::span<const std::byte> bytes, const detail::deadline& until);
   std::pair<std::size_t, take_status> read_before(std::span<std::byte> into,
                                                   const detail::deadline& until);
-  std::size_t copy_out(const detail::pipe_message& from, std::span<std::byte> into) noexcept;
+  /// Errors     `damaged`.
+  std::size_t copy_out(const detail::pipe_message& from, std::span<std::byte> into);
 
   std::unique_ptr<detail::pipe_core> core_;
   std::size_t used_ = 0;  // of the record that is read at present

@@ -5,7 +5,8 @@
 ///   range      std::string, std::vector<U> and the like, U trivially copyable: its elements
 ///              are copied into the slot, read where they lie through a view
 ///   encoded    a type with a `codec` of its own: encoded before the channel's lock is taken
-///              (user code never runs inside it), decoded when taken
+///              (user code never runs inside it), decoded when taken, from a copy: what a codec
+///              has checked stays as it is, whoever writes over the channel meanwhile
 #pragma once
 
 #include <concepts>

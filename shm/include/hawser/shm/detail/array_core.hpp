@@ -31,7 +31,7 @@ struct array_request {
 
 class array_core {
  public:
-  explicit array_core(const array_request& request);
+  explicit array_core(const array_request& request) : array_core(request, array_geometry{}) {}
 
   std::byte* data() const noexcept { return data_; }
   const array_geometry& geometry() const noexcept { return geometry_; }
@@ -67,6 +67,8 @@ class array_core {
   }
 
  private:
+  array_core(const array_request& request, array_geometry agreed);
+
   /// Holds several parts for an update; unlocks also when something throws.
   class parts_lock {
    public:
@@ -119,14 +121,14 @@ class array_core {
     return reinterpret_cast<std::byte*>(&part + 1);
   }
   std::byte* at(std::size_t index) const noexcept {
-    return data_ + index * geometry_.element_bytes;
+    return places_ + index * geometry_.element_bytes;
   }
-  void protect();
 
   attachment channel_;
   array_geometry geometry_;  // checked when attached; what others may write later does not count
   std::byte* parts_;
-  std::byte* data_;
+  std::byte* places_;  // of the elements
+  std::byte* data_;    // the same for users; of a read-only view, pages that cannot be written
 };
 
 }  // namespace hawser::shm::detail

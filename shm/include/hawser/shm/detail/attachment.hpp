@@ -67,6 +67,9 @@ class attachment {
   std::uint32_t tag_if_attached() const noexcept { return tag_.load(std::memory_order_relaxed); }
 
   std::byte* body() noexcept { return base_ + body_offset; }
+  /// The body a second time, for users who may only read: our own writing, a sweep's above all,
+  /// goes on through the first. Once. Errors `system`, `no_resources`.
+  const std::byte* map_read_only();
   segment_layout& layout() noexcept { return *reinterpret_cast<segment_layout*>(base_); }
   const std::string& name() const noexcept { return name_; }
   /// The segment's file, for its pages. It carries our locks: never to be mapped or closed.
@@ -139,7 +142,7 @@ class attachment {
   std::string path_;
   bool users_file_ = false;  // path_ is not in /dev/shm but what the user said; never unlinked
   unsigned owner_uid_ = 0;
-  std::unique_ptr<boost::interprocess::mapped_region> mapping_;
+  std::unique_ptr<boost::interprocess::mapped_region> mapping_, reading_;
   std::byte* base_ = nullptr;
   std::size_t bytes_ = 0;
   std::uint64_t inode_ = 0;

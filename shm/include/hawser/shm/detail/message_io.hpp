@@ -2,7 +2,9 @@
 #pragma once
 
 #include <hawser/shm/codec.hpp>
+#include <hawser/shm/detail/private_copy.hpp>
 #include <hawser/shm/detail/queue_core.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -22,8 +24,7 @@ namespace hawser::shm::detail {
 
 /// A variable message in its slot: u64 length, bytes. The length is checked on every read.
 inline std::span<const std::byte> bytes_in(const std::byte* payload, const queue_core& core) {
-  std::uint64_t length;
-  std::memcpy(&length, payload, sizeof length);
+  const std::uint64_t length = read_once(*reinterpret_cast<const std::uint64_t*>(payload));
   return {payload + sizeof length,
           static_cast<std::size_t>(std::min<std::uint64_t>(length, core.payload_bytes()))};
 }
@@ -141,7 +142,7 @@ struct message_io<T> {
   struct held {
     std::optional<T> result;
     void take(const taken_slot& slot, const queue_core& core) {
-      result.emplace(codec<T>::decode(bytes_in(slot.payload, core)));
+      result.emplace(codec<T>::decode(private_copy{bytes_in(slot.payload, core)}.bytes()));
     }
     const T& view(const taken_slot&) const noexcept { return *result; }
   };

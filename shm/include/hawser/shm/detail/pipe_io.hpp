@@ -5,6 +5,7 @@
 #include <hawser/shm/codec.hpp>
 #include <hawser/shm/detail/message_io.hpp>
 #include <hawser/shm/detail/pipe_core.hpp>
+#include <hawser/shm/detail/private_copy.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -99,8 +100,10 @@ struct pipe_io<T> {
     return buffer;
   }
   /// Errors     What the codec throws.
-  static T value(const pipe_message& from, const pipe_core&) {
-    return codec<T>::decode(pipe_bytes{from.data, from.bytes});
+  static T value(const pipe_message& from, const pipe_core& core) {
+    const pipe_bytes bytes{from.data, from.bytes};
+    // What was put together from its parts is a copy already.
+    return codec<T>::decode(core.in_ring(from) ? private_copy{bytes}.bytes() : bytes);
   }
   struct held {
     std::optional<T> result;

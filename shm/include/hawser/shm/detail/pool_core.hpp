@@ -180,6 +180,7 @@ class pool_core {
   /// Where a chunk lies; nullptr if `bytes` are more than it has.
   std::byte* data_of(std::uint32_t chunk, std::size_t bytes);
   std::byte* map_large(std::uint32_t chunk, std::size_t bytes);
+  bool file_reaches(std::uint64_t end);
   std::size_t room_of(std::uint32_t chunk) const noexcept;
   bool may_have_space(std::size_t bytes) noexcept;
   /// Frees what vanished channels carried, at most once in a few milliseconds.
@@ -196,11 +197,13 @@ class pool_core {
   pool_layout* body_;
   pool_geometry all_;
   pool_words words_;
+  std::byte* data_;  // the body; of a view that only reads payloads, pages that cannot be written
   std::atomic<std::uint32_t> marked_{0};             // the tag that has said what it has open
   std::atomic<std::uint64_t> open_{0};               // routes this process has open
   std::array<std::uint32_t, pool_routes> opened_{};  // how often; under the pool's lock
   std::vector<std::uint64_t> named_;  // chunks with extra references; under the pool's lock
   std::array<std::atomic<large_mapping*>, pool_large_max> mapped_{};
+  std::atomic<std::uint64_t> file_end_{0};  // as seen last
   adaptive_spin spin_;
   std::atomic<std::int64_t> collected_ns_{0};
 };

@@ -34,10 +34,15 @@ struct topic_request {
   std::string_view type_name;
 };
 
+/// Where things are in a topic.
+struct topic_geometry {
+  std::size_t slots, slot_bytes, payload_offset, payload_bytes;
+};
+
 /// What both sides have: the place in the segment, and the ring in it.
 class topic_ring {
  public:
-  explicit topic_ring(const topic_request& request);
+  explicit topic_ring(const topic_request& request) : topic_ring(request, topic_geometry{}) {}
 
   std::size_t slots() const noexcept { return slots_; }
   std::size_t payload_bytes() const noexcept { return payload_bytes_; }
@@ -79,6 +84,7 @@ class topic_ring {
     return tail;
   }
 
+  topic_ring(const topic_request& request, topic_geometry agreed);
   bool sleep(event_count& event, std::uint32_t key, const deadline& until);
   void wake(event_count& event, std::uint32_t bit) noexcept {
     if (event.wake()) channel_.ring(bit);
@@ -166,8 +172,14 @@ class subscription_core : public topic_core {
     std::uint64_t was = 0;
   };
 
-  /// The next message, or why there is none. It is not taken by this.
-  found find();
+  /// The next message, or why there is none. It is not taken by this. `until` is for the lock that
+  /// one takes who was cut off; `timed_out`: another process has it.
+  found find(const deadline& until);
+  /// The same, waiting for nobody.
+  found try_find() {
+    const found next = find(clock::time_point{});
+    return next.status == take_status::timed_out ? found{take_status::empty} : next;
+  }
   /// The message that `find` found is done.
   void advance() noexcept;
 
@@ -194,10 +206,11 @@ class subscription_core : public topic_core {
  private:
   enum class joining { first, after_cut, after_fork };
 
-  void join(joining why);
+  /// False: the deadline passed, and nothing has changed.
+  bool join(joining why, const deadline& until);
   std::uint64_t oldest_there(std::uint64_t tail) const noexcept;
   void miss_until(std::uint64_t position) noexcept;
-  found cut_off();
+  found cut_off(const deadline& until);
   found wait_slowly(const deadline& until);
   template <class Copy>
   bool copied_whole(const found& next, Copy& copy);

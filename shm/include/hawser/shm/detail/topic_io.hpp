@@ -4,6 +4,7 @@
 
 #include <hawser/shm/codec.hpp>
 #include <hawser/shm/detail/message_io.hpp>
+#include <hawser/shm/detail/private_copy.hpp>
 
 #include <algorithm>
 #include <array>
@@ -107,12 +108,12 @@ class message_in_place {
  public:
   message_in_place(const std::byte* payload, std::size_t payload_bytes) : payload_(payload) {
     if constexpr (!in_place_message<T>) {
-      std::uint64_t length;  // read once: what is checked is what is used
-      std::memcpy(&length, payload, sizeof length);
+      // Read once: what is checked is what is used.
+      const std::uint64_t length = word_at(payload, 0).load(std::memory_order_relaxed);
       bytes_ = static_cast<std::size_t>(std::min<std::uint64_t>(length, payload_bytes));
     }
     if constexpr (encoded_message<T>)
-      decoded_.emplace(codec<T>::decode({payload_ + word_bytes, bytes_}));
+      decoded_.emplace(codec<T>::decode(private_copy{{payload_ + word_bytes, bytes_}}.bytes()));
   }
   message_view<T> view() const noexcept {
     if constexpr (encoded_message<T>) {

@@ -80,12 +80,12 @@ template <class Write>
   }
 }
 
-inline subscription_core::found subscription_core::find() {
-  if (channel_.tag() != tag_) [[unlikely]]
-    join(joining::after_fork);
+inline subscription_core::found subscription_core::find(const deadline& until) {
+  if (channel_.tag() != tag_ && !join(joining::after_fork, until)) [[unlikely]]
+    return {take_status::timed_out};
   if (want_.patience_ns >= 0 && row_->kind.load(std::memory_order_acquire) == row_kind::cut)
       [[unlikely]]
-    return cut_off();
+    return cut_off(until);
   // How far back a jump may land: less, the more of them were in vain.
   std::uint64_t back = want_.lag_max;
   for (bool over = false;;) {
@@ -101,7 +101,7 @@ inline subscription_core::found subscription_core::find() {
       return {take_status::ok, reinterpret_cast<std::byte*>(&state) + payload_offset_, &state,
               was.bits};
     if (was.position() > cursor_) {  // overtaken
-      if (want_.mode == row_kind::lossless) return cut_off();
+      if (want_.mode == row_kind::lossless) return cut_off(until);
       tail_seen_ = body_->tail.load(std::memory_order_acquire);  // E2
       if (tail_seen_ > cursor_) {
         miss_until(std::max(cursor_ + 1, tail_seen_ - std::min(tail_seen_, back)));
@@ -129,7 +129,7 @@ inline void subscription_core::advance() noexcept {
 template <class Copy>
 take_status subscription_core::try_take(Copy&& copy) {
   for (;;) {
-    const found next = find();
+    const found next = try_find();
     if (next.status != take_status::ok) return next.status;
     if (copied_whole(next, copy)) return take_status::ok;
   }
@@ -156,7 +156,7 @@ bool subscription_core::copied_whole(const found& next, Copy& copy) {
 }
 
 inline subscription_core::found subscription_core::wait(const deadline& until) {
-  const found next = find();
+  const found next = find(until);
   if (next.status != take_status::empty) [[likely]]
     return next;
   return wait_slowly(until);
