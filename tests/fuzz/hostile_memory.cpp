@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace hawser::fuzz {
@@ -30,15 +29,17 @@ void write_word(std::byte* at, bool relative, std::uint64_t value) noexcept {
 
 }  // namespace
 
-hostile_memory::hostile_memory(const std::string& channel)
-    : fd_(open(shm::resolve(channel, "attack").path().c_str(), O_RDWR | O_CLOEXEC)) {
-  struct stat status {};
-  if (fd_ < 0 || fstat(fd_, &status) != 0)
-    throw std::system_error(errno, std::generic_category(), "open " + channel);
-  bytes_ = static_cast<std::size_t>(status.st_size);
+hostile_memory::hostile_memory(target channel)
+    : target_(std::move(channel)),
+      fd_(open(shm::resolve(target_.channel, "attack").path().c_str(), O_RDWR | O_CLOEXEC)) {
+  // Not all of the file: a pool's goes on behind its segment, for terabytes.
+  shm::segment_header header;
+  if (fd_ < 0 || pread(fd_, &header, sizeof header, 0) != sizeof header)
+    throw std::system_error(errno, std::generic_category(), "open " + target_.channel);
+  bytes_ = header.segment_bytes;
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (memory == MAP_FAILED)
-    throw std::system_error(errno, std::generic_category(), "mmap " + channel);
+    throw std::system_error(errno, std::generic_category(), "mmap " + target_.channel);
   base_ = static_cast<std::byte*>(memory);
 }
 
@@ -55,14 +56,19 @@ hostile_memory::edit hostile_memory::next_edit(script& from) const {
   // Most of a segment is unused rows and payload: the others come up more often.
   constexpr std::size_t row = sizeof(shm::participant_row), body = shm::body_offset;
   std::size_t first = 0, length = bytes_;
+  const auto within = [&](target::part part) {
+    first = std::min(body + part.offset, bytes_ - 8);
+    length = std::min(part.bytes != 0 ? part.bytes : bytes_, bytes_ - first);
+  };
+  const auto& parts = target_.parts;
   switch (shape >> 2 & 7) {
     case 0: length = sizeof(shm::segment_header); break;
     case 1: first = sizeof(shm::segment_header) + row, length = 4 * row; break;
     case 2:
     case 3:
-    case 4: first = body, length = std::min<std::size_t>(512, bytes_ - body); break;
+    case 4: within(parts.front()); break;
     case 5:
-    case 6: first = std::min(body + 512, bytes_ - 8), length = bytes_ - first; break;
+    case 6: within(parts.size() == 2 ? parts[1] : parts[1 + from.below(parts.size() - 1)]); break;
     default: break;
   }
   change.offset = first + from.below(length) / change.width * change.width;
@@ -85,6 +91,13 @@ hostile_memory::edit hostile_memory::next_edit(script& from) const {
       break;
     }
     case 5: change.value = from.next<std::uint16_t>(); break;
+    case 7: {  // what stands at another place of its kind, or nearly that
+      const auto choice = from.next<std::uint64_t>();
+      const std::size_t at = first + (choice >> 8) % std::max<std::size_t>(length / 8, 1) * 8;
+      std::memcpy(&change.value, base_ + std::min(at, bytes_ - 8), sizeof change.value);
+      change.value += choice & 7U;
+      break;
+    }
     default: change.value = from.next<std::uint64_t>(); break;
   }
   return change;
@@ -100,20 +113,29 @@ void hostile_memory::apply(const edit& change) noexcept {
   }
 }
 
-bool hostile_memory::names_the_living(const std::vector<std::size_t>& locks) const noexcept {
-  return std::any_of(locks.begin(), locks.end(), [this](std::size_t offset) {
-    std::uint32_t owner;
-    std::memcpy(&owner, base_ + shm::body_offset + offset, sizeof owner);
-    return shm::id_of(owner) != 0 && shm::is_alive(fd_, shm::id_of(owner));
+std::uint32_t& hostile_memory::lock_at(std::size_t offset) const noexcept {
+  return *reinterpret_cast<std::uint32_t*>(base_ + shm::body_offset + offset);
+}
+
+bool hostile_memory::names_the_living() const noexcept {
+  return std::any_of(target_.locks.begin(), target_.locks.end(), [this](std::size_t offset) {
+    const std::uint32_t id = shm::id_of(__atomic_load_n(&lock_at(offset), __ATOMIC_RELAXED));
+    return id != 0 && shm::is_alive(fd_, id);
   });
+}
+
+void hostile_memory::free_locks() noexcept {
+  if (!names_the_living()) return;
+  for (const std::size_t offset : target_.locks)
+    __atomic_store_n(&lock_at(offset), 0, __ATOMIC_RELAXED);
 }
 
 void hostile_memory::wipe() noexcept { std::memset(base_, 0, bytes_); }
 
-storm::storm(hostile_memory& memory, std::vector<hostile_memory::edit> edits)
-    : thread_([this, &memory, edits = std::move(edits)] {
+storm::storm(std::vector<gust> gusts)
+    : thread_([this, gusts = std::move(gusts)] {
         while (!over_.load(std::memory_order_relaxed))
-          for (const auto& change : edits) memory.apply(change);
+          for (const auto& [where, change] : gusts) where->apply(change);
       }) {}
 
 storm::~storm() {

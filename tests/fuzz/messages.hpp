@@ -23,6 +23,11 @@ struct sample {
 struct alignas(64) aligned_sample {
   std::uint64_t number;
 };
+/// Of many words.
+struct large_sample {
+  std::uint64_t number;
+  std::array<char, 193> rest;
+};
 /// With a codec of its own.
 struct note {
   std::uint32_t kind = 0;
@@ -37,6 +42,7 @@ template <class T>
 T make_message(script& from) {
   const std::uint8_t word = from.next();
   if constexpr (requires { T{}.more; }) return T{word, {word}};
+  else if constexpr (requires { T{}.rest; }) return T{word, {}};
   else if constexpr (requires { T{}.number; }) return T{word};
   else if constexpr (requires { T{}.text; }) return T{word, std::string(word % 40U, 'n')};
   else return T(word % (message_bytes_max / sizeof(typename T::value_type) + 1), {});
@@ -46,7 +52,9 @@ T make_message(script& from) {
 template <class View>
 void read_message(const View& message) {
   std::uint64_t sum = 0;
-  if constexpr (requires { message.number; }) sum = message.number;
+  if constexpr (requires { message.rest; })
+    for (const char c : message.rest) sum += static_cast<unsigned char>(c);
+  else if constexpr (requires { message.number; }) sum = message.number;
   else if constexpr (requires { message.text; })
     for (const char c : message.text) sum += static_cast<unsigned char>(c);
   else

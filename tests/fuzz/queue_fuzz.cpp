@@ -30,8 +30,8 @@ class queue_story final : public story {
       std::ignore = views_[0].try_push(make_message<T>(from));
   }
 
-  std::vector<std::size_t> locks() const override {
-    return {offsetof(queue_layout, producers), offsetof(queue_layout, consumers)};
+  std::vector<target> targets() const override {
+    return {{name_, {offsetof(queue_layout, producers), offsetof(queue_layout, consumers)}}};
   }
   std::unique_ptr<fuzz::worker> hire() override { return std::make_unique<worker>(*this); }
 
@@ -42,11 +42,7 @@ class queue_story final : public story {
 
     void operate(script& from, bool alone) override {
       const auto operation = from.below(alone ? 20 : 13);
-      queue& view = at_.views_[from.below(at_.views_.size())];
-      try {
-        operate_on(view, operation, from);
-      } catch (const undecodable&) {
-      }
+      operate_on(at_.views_[from.below(at_.views_.size())], operation, from);
     }
 
    private:
@@ -60,8 +56,11 @@ class queue_story final : public story {
         case 5: end_lease([](auto& one) { one.ack(); }); break;
         case 6: end_lease([](auto& one) { one.nack(); }); break;
         case 7: look_at(view); break;
-        case 8: await(view, shm::ready::readable, from); break;
-        case 9: await(view, shm::ready::writable, from); break;
+        case 8:
+        case 9:
+          await(view, operation == 8 ? shm::ready::readable : shm::ready::writable,
+                [&] { std::ignore = view.pop_for(patience_of(from)); });
+          break;
         case 10: look_at(queue{open_only, at_.name_}); break;
         case 11: look_at(queue{open_or_create, at_.name_, at_.options_}); break;
         case 12: look_at(shm::queue<int>{open_only, at_.name_}); break;  // of another type
@@ -85,11 +84,6 @@ class queue_story final : public story {
       use(view.size() + view.message_bytes_max());
       use(view.counters());
       use(view.drained());
-    }
-    static void await(queue& view, shm::ready what, script& from) {
-      std::atomic<bool> called{false};
-      const auto handle = view.async_wait(what, [&] { called = true; });
-      std::ignore = view.pop_for(patience_of(from));
     }
     void keep(shm::lease<T> lease) {
       if (!lease) return;
@@ -122,9 +116,9 @@ std::unique_ptr<story> begin(const std::string& name, script& from) {
 }
 
 std::unique_ptr<story> begin_any(const std::string& name, script& from) {
-  constexpr begin_story types[]{begin<sample>, begin<aligned_sample>, begin<std::string>,
-                                begin<std::vector<std::uint32_t>>, begin<note>};
-  return types[from.below(std::size(types))](name, from);
+  return begin_one_of({begin<sample>, begin<aligned_sample>, begin<std::string>,
+                       begin<std::vector<std::uint32_t>>, begin<note>},
+                      name, from);
 }
 
 }  // namespace
