@@ -75,18 +75,24 @@ void subscription_core::miss_until(std::uint64_t position) noexcept {
   row_->missed.store(missed_, std::memory_order_relaxed);
 }
 
-subscription_core::found subscription_core::cut_off(const deadline& until) {
-  return {join(joining::after_cut, until) ? take_status::cut_off : take_status::timed_out};
+take_status subscription_core::join_again(joining why, const deadline* until) {
+  if (join(why, until != nullptr ? *until : clock::time_point{})) return take_status::ok;
+  return until != nullptr ? take_status::timed_out : take_status::empty;
+}
+
+subscription_core::found subscription_core::cut_off(const deadline* until) {
+  const take_status status = join_again(joining::after_cut, until);
+  return {status == take_status::ok ? take_status::cut_off : status};
 }
 
 subscription_core::found subscription_core::wait_slowly(const deadline& until) {
   for (;;) {
     if (spin_items_.until([this] { return may_have_items(); })) {
-      const found next = find(until);
+      const found next = find(&until);
       if (next.status != take_status::empty) return next;
     }
     const std::uint32_t key = body_->items.announce();  // E6
-    const found next = find(until);
+    const found next = find(&until);
     if (next.status != take_status::empty) return spin_items_.ended_too_early(), next;
     if (!sleep(body_->items, key, until)) return {take_status::timed_out};
   }

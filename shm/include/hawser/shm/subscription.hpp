@@ -176,7 +176,7 @@ class subscription {
   /// The same without waiting; status `empty` when there is none now.
   reading_type try_read() {
     check_in_place();
-    return noted(core_->try_find());
+    return noted(core_->find(nullptr));
   }
   /// The same, waiting for `duration` at most; status `timed_out`.
   template <class Rep, class Period>

@@ -173,13 +173,9 @@ class subscription_core : public topic_core {
   };
 
   /// The next message, or why there is none. It is not taken by this. `until` is for the lock that
-  /// one takes who was cut off; `timed_out`: another process has it.
-  found find(const deadline& until);
-  /// The same, waiting for nobody.
-  found try_find() {
-    const found next = find(clock::time_point{});
-    return next.status == take_status::timed_out ? found{take_status::empty} : next;
-  }
+  /// one takes who was cut off, nullptr for those who wait for nobody; `timed_out` or `empty` if
+  /// another process has it.
+  found find(const deadline* until);
   /// The message that `find` found is done.
   void advance() noexcept;
 
@@ -208,9 +204,11 @@ class subscription_core : public topic_core {
 
   /// False: the deadline passed, and nothing has changed.
   bool join(joining why, const deadline& until);
+  /// `ok`, or what `find` says instead.
+  take_status join_again(joining why, const deadline* until);
   std::uint64_t oldest_there(std::uint64_t tail) const noexcept;
   void miss_until(std::uint64_t position) noexcept;
-  found cut_off(const deadline& until);
+  found cut_off(const deadline* until);
   found wait_slowly(const deadline& until);
   template <class Copy>
   bool copied_whole(const found& next, Copy& copy);

@@ -80,9 +80,11 @@ template <class Write>
   }
 }
 
-inline subscription_core::found subscription_core::find(const deadline& until) {
-  if (channel_.tag() != tag_ && !join(joining::after_fork, until)) [[unlikely]]
-    return {take_status::timed_out};
+inline subscription_core::found subscription_core::find(const deadline* until) {
+  if (channel_.tag() != tag_) [[unlikely]] {
+    if (const auto status = join_again(joining::after_fork, until); status != take_status::ok)
+      return {status};
+  }
   if (want_.patience_ns >= 0 && row_->kind.load(std::memory_order_acquire) == row_kind::cut)
       [[unlikely]]
     return cut_off(until);
@@ -129,7 +131,7 @@ inline void subscription_core::advance() noexcept {
 template <class Copy>
 take_status subscription_core::try_take(Copy&& copy) {
   for (;;) {
-    const found next = try_find();
+    const found next = find(nullptr);
     if (next.status != take_status::ok) return next.status;
     if (copied_whole(next, copy)) return take_status::ok;
   }
@@ -156,7 +158,7 @@ bool subscription_core::copied_whole(const found& next, Copy& copy) {
 }
 
 inline subscription_core::found subscription_core::wait(const deadline& until) {
-  const found next = find(until);
+  const found next = find(&until);
   if (next.status != take_status::empty) [[likely]]
     return next;
   return wait_slowly(until);
