@@ -1,5 +1,4 @@
 #include <hawser/shm/detail/array_core.hpp>
-#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <limits>
@@ -13,22 +12,9 @@ array_part& part_at(std::byte* body, const array_geometry& g, std::size_t index)
   return *reinterpret_cast<array_part*>(body + sizeof(array_layout) + index * g.part_bytes);
 }
 
-/// Reads the sizes of an existing array, once, and makes sure that all of it stays inside.
 std::optional<array_geometry> read_geometry(const std::byte* body, std::size_t bytes) {
   if (bytes < sizeof(array_layout)) return std::nullopt;
-  const auto& a = *std::launder(reinterpret_cast<const array_layout*>(body));
-  const array_geometry its{read_once(a.elements),   read_once(a.element_bytes),
-                           read_once(a.parts),      read_once(a.journal_bytes),
-                           read_once(a.part_bytes), read_once(a.data_offset)};
-  if (its.elements == 0 || its.element_bytes == 0 || its.elements > bytes / its.element_bytes ||
-      its.parts == 0 || its.parts > its.elements || its.parts > array_parts_max ||
-      its.journal_bytes == 0 || its.journal_bytes > bytes / its.parts)
-    return std::nullopt;
-  // Within these bounds there is one right answer for the rest.
-  const auto right = array_geometry::plan(its.elements, its.element_bytes, its.parts,
-                                          its.journal_bytes / its.element_bytes);
-  if (its != right || its.body_bytes() != bytes) return std::nullopt;
-  return its;
+  return array_geometry::of(*std::launder(reinterpret_cast<const array_layout*>(body)), bytes);
 }
 
 /// Copies a dead participant's committed journal into place. What does not fit is damage: dropped.

@@ -13,15 +13,15 @@ namespace {
 
 constexpr std::array kinds{
     kind_entry{channel_kind::queue, "queue", read_queue},
-    kind_entry{channel_kind::pipe, "pipe", nullptr},
+    kind_entry{channel_kind::pipe, "pipe", read_pipe},
     kind_entry{channel_kind::semaphore, "semaphore", read_permits},
     kind_entry{channel_kind::lock, "lock", read_permits},
     kind_entry{channel_kind::shared_lock, "shared_lock", read_permits},
     kind_entry{channel_kind::guarded, "guarded", read_permits},
-    kind_entry{channel_kind::value, "value", nullptr},
-    kind_entry{channel_kind::array, "array", nullptr},
-    kind_entry{channel_kind::payload_pool, "payload_pool", nullptr},
-    kind_entry{channel_kind::topic, "topic", nullptr},
+    kind_entry{channel_kind::value, "value", read_value},
+    kind_entry{channel_kind::array, "array", read_array},
+    kind_entry{channel_kind::payload_pool, "payload_pool", read_pool},
+    kind_entry{channel_kind::topic, "topic", read_topic},
 };
 
 }  // namespace

@@ -2,19 +2,13 @@
 #include <hawser/shm/detail/permit_layout.hpp>
 
 #include <algorithm>
-#include <array>
-#include <memory>
 
 namespace hawser::shm::detail {
 
 bool read_permits(const body_reader& body, channel_info& into) {
-  struct alignas(permit_layout) copied {
-    std::array<std::byte, sizeof(permit_layout)> bytes;
-  };
-  const auto copy = std::make_unique<copied>();
-  if (!body.read(0, copy->bytes.data(), copy->bytes.size())) return false;
-  const auto& p = *reinterpret_cast<const permit_layout*>(copy->bytes.data());
-  if (p.total == 0) return false;
+  const auto copy = body.layout<permit_layout>();
+  if (!copy || copy->total == 0) return false;
+  const permit_layout& p = *copy;
   const auto of = [](const auto& word) { return word.load(std::memory_order_relaxed); };
 
   std::uint64_t held = 0, holders = 0, waiting = 0;

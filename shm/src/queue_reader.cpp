@@ -37,9 +37,9 @@ bool count_states(const body_reader& body, const queue_layout& q, std::uint64_t 
 }  // namespace
 
 bool read_queue(const body_reader& body, channel_info& into) {
-  alignas(queue_layout) std::array<std::byte, sizeof(queue_layout)> copy{};
-  if (!body.read(0, copy.data(), copy.size())) return false;
-  const auto& q = *reinterpret_cast<const queue_layout*>(copy.data());
+  const auto copy = body.layout<queue_layout>();
+  if (!copy) return false;
+  const queue_layout& q = *copy;
   if (q.slots == 0 || q.slot_bytes < 16 || q.slot_bytes % 8 != 0 ||
       q.slots > (body.bytes() - sizeof q) / q.slot_bytes)
     return false;

@@ -69,9 +69,9 @@ std::string judge(const detail::segment_header& header, std::size_t bytes) {
   return {};
 }
 
-void read_segment(int fd, channel_info& into) {
-  if (into.bytes < sizeof(segment_layout)) {
-    into.problem = "it has only " + std::to_string(into.bytes) + " bytes";
+void read_segment(int fd, std::size_t bytes, channel_info& into) {
+  if (bytes < sizeof(segment_layout)) {
+    into.problem = "it has only " + std::to_string(bytes) + " bytes";
     return;
   }
   alignas(segment_layout) std::array<std::byte, sizeof(segment_layout)> copy;
@@ -81,7 +81,11 @@ void read_segment(int fd, channel_info& into) {
   }
   const auto& all = *reinterpret_cast<const segment_layout*>(copy.data());
   const auto& header = all.header;
-  into.problem = judge(header, into.bytes);
+  // A pool's file goes on behind its segment (see pool_layout).
+  if (header.kind == detail::channel_kind::payload_pool &&
+      header.segment_bytes >= sizeof(segment_layout))
+    bytes = std::min<std::size_t>(bytes, header.segment_bytes);
+  into.problem = judge(header, bytes);
   if (!into.problem.empty()) return;
   into.kept = (header.flags & detail::flag_keep) != 0;
   // While somebody holds the gate, its first process may just be taking its place.
@@ -98,7 +102,7 @@ void read_segment(int fd, channel_info& into) {
   }
   into.kind = kind->word;
   if (kind->read == nullptr) return;
-  const detail::body_reader body{fd, into.bytes - detail::body_offset};
+  const detail::body_reader body{fd, bytes - detail::body_offset};
   if (!kind->read(body, into)) {
     into.details.clear();
     into.counters.clear();
@@ -117,13 +121,14 @@ bool look(const std::string& file, uid_t named_owner, channel_info& into) {
   const int failure = errno;
   if (fd && (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0))
     return false;
-  into.bytes = static_cast<std::size_t>(status.st_size);
+  const auto bytes = static_cast<std::size_t>(status.st_size);
+  into.bytes = std::min(bytes, static_cast<std::size_t>(status.st_blocks) * 512);
   into.mode = status.st_mode & 07777U;
   into.owner = status.st_uid;
   if (!fd) into.problem = std::generic_category().message(failure);
   else if (status.st_uid != named_owner)
     into.problem = "it belongs to user " + std::to_string(status.st_uid);
-  else read_segment(fd.get(), into);
+  else read_segment(fd.get(), bytes, into);
   return true;
 }
 

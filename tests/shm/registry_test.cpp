@@ -1,11 +1,9 @@
 // What tools see of channels, from outside.
 
-#include "../support/child.hpp"
 #include "../support/without_root_powers.hpp"
-#include "segment_support.hpp"
+#include "registry_support.hpp"
 #include <hawser/shm/detail/segment_layout.hpp>
 #include <hawser/shm/queue.hpp>
-#include <hawser/shm/registry.hpp>
 
 #include <gtest/gtest.h>
 
@@ -24,31 +22,11 @@ namespace {
 using namespace std::chrono_literals;
 using shm::channel_info;
 using test::child;
-using test::eventually;
+using test::figure;
+using test::listed;
+using test::overwrite;
 using test::path_of;
 using test::unique_name;
-
-std::uint64_t figure(const std::vector<shm::channel_figure>& all, const std::string& name) {
-  for (const auto& one : all)
-    if (one.name == name) return one.value;
-  ADD_FAILURE() << "no " << name;
-  return 0;
-}
-
-std::optional<channel_info> listed(const std::string& name) {
-  for (channel_info& one : shm::list_channels())
-    if (one.name == name) return std::move(one);
-  return std::nullopt;
-}
-
-/// Writes over a live segment's file.
-template <class Value>
-void overwrite(const std::string& name, std::size_t offset, const Value& value) {
-  const int fd = open(path_of(name).c_str(), O_RDWR | O_CLOEXEC);
-  EXPECT_EQ(pwrite(fd, &value, sizeof value, static_cast<off_t>(offset)),
-            static_cast<ssize_t>(sizeof value));
-  close(fd);
-}
 
 TEST(RegistryTest, ShowsAQueueAsItIs) {
   const std::string name = unique_name();

@@ -50,7 +50,7 @@ struct channel_info {
 };
 
 /// Every channel in /dev/shm, of all users, sorted by owner and name. What may not be read has a
-/// `problem`.
+/// `problem`. Arrays in files of their own lie elsewhere, where nobody can know: they are not listed.
 ///
 /// Blocks     Never.
 /// Threads    Any.

@@ -41,12 +41,14 @@
 #pragma once
 
 #include <hawser/shm/detail/robust_lock.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/detail/segment_layout.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace hawser::shm::detail {
 
@@ -92,6 +94,21 @@ struct array_geometry {
     g.data_offset = (end + array_data_alignment - 1) / array_data_alignment * array_data_alignment -
                     body_offset;
     return g;
+  }
+  /// The sizes of an existing array, read once; nothing, if not all of it is inside `bytes`.
+  static std::optional<array_geometry> of(const array_layout& a, std::size_t bytes) noexcept {
+    const array_geometry its{read_once(a.elements),   read_once(a.element_bytes),
+                             read_once(a.parts),      read_once(a.journal_bytes),
+                             read_once(a.part_bytes), read_once(a.data_offset)};
+    if (its.elements == 0 || its.element_bytes == 0 || its.elements > bytes / its.element_bytes ||
+        its.parts == 0 || its.parts > its.elements || its.parts > array_parts_max ||
+        its.journal_bytes == 0 || its.journal_bytes > bytes / its.parts)
+      return std::nullopt;
+    // Within these bounds there is one right answer for the rest.
+    const auto right =
+        plan(its.elements, its.element_bytes, its.parts, its.journal_bytes / its.element_bytes);
+    if (its != right || its.body_bytes() != bytes) return std::nullopt;
+    return its;
   }
   std::size_t body_bytes() const noexcept { return data_offset + elements * element_bytes; }
   std::size_t journal_elements() const noexcept { return journal_bytes / element_bytes; }
