@@ -36,7 +36,7 @@ void set_wait_slices(bool on) noexcept { slices_on.store(on, std::memory_order_r
 bool wait_slices() noexcept { return slices_on.load(std::memory_order_relaxed); }
 
 attachment::attachment(const channel_kind_ops& ops, const attach_request& request)
-    : ops_(ops), name_(request.name) {
+    : ops_(ops), name_(request.name), swept_(request.swept) {
   register_fences();
   attach(request);
   monitor::instance().enlist(*this);
@@ -102,6 +102,7 @@ bool attachment::sweep(std::uint32_t id) {
   if (const std::uint32_t dead = row.tag.load(std::memory_order_acquire); dead != 0) {
     HAWSER_MUTATE(sweep_frees_place_first, void(), row.tag.store(0));
     ops_.reclaim(*this, dead);
+    if (swept_) swept_();
     row.armed.store(0, std::memory_order_relaxed);
     // Woken before the row is free: if we die in between, the next sweeper wakes them again.
     HAWSER_MUTATE(sweep_wakes_nobody, ops_.wake(*this), void());

@@ -1,5 +1,4 @@
 #include <hawser/shm/detail/pipe_io.hpp>
-#include <hawser/shm/detail/read_once.hpp>
 #include <hawser/shm/error.hpp>
 #include <hawser/shm/segment.hpp>
 
@@ -26,17 +25,9 @@ pipe_layout& layout_of(attachment& self) {
   return *std::launder(reinterpret_cast<pipe_layout*>(self.body()));
 }
 
-struct geometry {
-  std::size_t ring_bytes, message_bytes_max;
-};
-
-/// Reads the geometry of an existing pipe, once, and makes sure that it stays inside.
-bool read_geometry(const std::byte* body, std::size_t bytes, geometry& g) {
-  if (bytes < sizeof(pipe_layout)) return false;
-  const auto& p = *reinterpret_cast<const pipe_layout*>(body);
-  g = {read_once(p.ring_bytes), read_once(p.message_bytes_max)};
-  return std::has_single_bit(g.ring_bytes) && g.ring_bytes >= pipe_ring_min &&
-         g.ring_bytes <= pipe_ring_max && g.ring_bytes <= (bytes - sizeof(pipe_layout)) / 2;
+std::optional<pipe_geometry> read_geometry(const std::byte* body, std::size_t bytes) {
+  if (bytes < sizeof(pipe_layout)) return std::nullopt;
+  return pipe_geometry::of(*reinterpret_cast<const pipe_layout*>(body), bytes);
 }
 
 }  // namespace
@@ -105,6 +96,7 @@ attach_request segment_request(const pipe_request& request, bool& created) {
   segment.mode = request.mode;
   segment.type_fingerprint = request.type_fingerprint;
   segment.type_name = request.type_name;
+  segment.swept = request.swept;
   const auto refuse = [name = request.name](errc code, const char* verb, const std::string& why) {
     throw make_error(code, std::string{verb} + " pipe", name, why);
   };
@@ -129,8 +121,8 @@ attach_request segment_request(const pipe_request& request, bool& created) {
   segment.check = [&created, request, ring_bytes, refuse](const std::byte* body,
                                                           std::size_t bytes) {
     created = false;
-    geometry its{};
-    if (!read_geometry(body, bytes, its))
+    const auto its = read_geometry(body, bytes);
+    if (!its)
       refuse(errc::damaged, "open", "its sizes do not fit; remove it and start its creator again");
     if (reinterpret_cast<const pipe_layout*>(body)->ends[1].load(std::memory_order_relaxed) !=
         end_free)
@@ -142,17 +134,17 @@ attach_request segment_request(const pipe_request& request, bool& created) {
                std::string{"its "} + what + " is " + std::to_string(has) + ", not " +
                    std::to_string(asked) + "; use the same options, or open_only");
     };
-    differs("ring", its.ring_bytes, ring_bytes);
-    differs("message_bytes_max", its.message_bytes_max, request.message_bytes_max);
+    differs("ring", its->ring_bytes, ring_bytes);
+    differs("message_bytes_max", its->message_bytes_max, request.message_bytes_max);
   };
   return segment;
 }
 
 std::size_t checked_ring_bytes(attachment& channel, const std::string& name) {
-  geometry g{};
-  if (!read_geometry(channel.body(), channel.body_bytes(), g))
+  const auto its = read_geometry(channel.body(), channel.body_bytes());
+  if (!its)
     throw make_error(errc::damaged, "open pipe", name, "its sizes changed while it was opened");
-  return g.ring_bytes;
+  return its->ring_bytes;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <hawser/shm/detail/pipe_layout.hpp>
 
 #include <array>
-#include <bit>
 #include <string>
 
 namespace hawser::shm::detail {
@@ -22,9 +21,7 @@ bool read_pipe(const body_reader& body, channel_info& into) {
   const auto first = body.layout<pipe_layout>(), then = body.layout<pipe_layout>();
   if (!first || !then) return false;
   const pipe_layout& p = *first;
-  if (!std::has_single_bit(p.ring_bytes) || p.ring_bytes < pipe_ring_min ||
-      p.ring_bytes > pipe_ring_max || p.ring_bytes > (body.bytes() - sizeof p) / 2)
-    return false;
+  if (!pipe_geometry::of(p, body.bytes())) return false;
   const auto of = [](const auto& word) { return word.load(std::memory_order_relaxed); };
 
   into.details = {{"bytes", p.ring_bytes}, {"message_bytes_max", p.message_bytes_max}};
@@ -34,7 +31,7 @@ bool read_pipe(const body_reader& body, channel_info& into) {
     const std::string name = ends[end];
     const std::uint32_t tag = of(p.ends[end]);
     const pipe_direction &sent = p.to[end], &taken = then->to[end];
-    // A tail may lag behind what was received; a count may, likewise.
+    // Counts lag behind, and what is read first is older.
     const auto behind = [](std::uint64_t all, std::uint64_t done) {
       return done < all ? all - done : 0;
     };

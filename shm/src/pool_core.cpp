@@ -70,7 +70,7 @@ std::optional<held_payload> pool_core::loan(std::size_t bytes, const deadline& u
       if (until && clock::now() >= *until) return std::nullopt;
       continue;
     }
-    collect_payloads(channel_, all_, 0);
+    collect_payloads(channel_, all_, 0, looking::noted_only);
     const std::uint32_t key = body_->space.announce();  // E4
     held = try_loan(bytes, until);
     if (held) return spin_.ended_too_early(), held;
@@ -200,21 +200,34 @@ bool pool_core::locate(held_payload& found) {
   return found.data != nullptr;
 }
 
-bool pool_core::claim(held_payload& found, std::uint32_t route) noexcept {
-  const std::uint32_t tag = marked_.load(std::memory_order_relaxed);
+bool pool_core::take_out(const held_payload& found, std::uint32_t route, reference_kind kind,
+                         std::uint32_t generation) noexcept {
+  const std::uint32_t id = id_of(marked_.load(std::memory_order_relaxed));
   auto& word = words_[found.reference].word;
   reference_word was{word.load(std::memory_order_relaxed)};
   // A sweep may put 0 in the place of a dead sender's name meanwhile.
   while (was.kind() == reference_kind::moving && was.route() == route &&
          was.generation() == found.generation) {
-    const reference_word now = reference_word::make(reference_kind::moving, was.chunk(),
-                                                    found.generation, id_of(tag), route);
-    if (word.compare_exchange_weak(was.bits, now.bits, std::memory_order_acq_rel)) {
-      found.tag = tag;
-      return true;
-    }
+    const reference_word now = reference_word::make(kind, was.chunk(), generation, id,
+                                                    kind == reference_kind::moving ? route : 0);
+    if (word.compare_exchange_weak(was.bits, now.bits, std::memory_order_acq_rel)) return true;
   }
   return false;
+}
+
+bool pool_core::claim(held_payload& found, std::uint32_t route) noexcept {
+  if (!take_out(found, route, reference_kind::moving, found.generation)) return false;
+  found.tag = marked_.load(std::memory_order_relaxed);
+  return true;
+}
+
+bool pool_core::take_over(held_payload& found, std::uint32_t route) noexcept {
+  // Another generation, as in end_by_owning.
+  const std::uint32_t next = (found.generation + 1) & reference_word::generation_mask;
+  if (!take_out(found, route, reference_kind::owned, next)) return false;  // commits
+  found.generation = next;
+  found.tag = marked_.load(std::memory_order_relaxed);
+  return true;
 }
 
 void pool_core::end_by_owning(held_payload& claimed) noexcept {
@@ -252,14 +265,6 @@ bool pool_core::may_have_space(std::size_t bytes) noexcept {
       return true;
   }
   return false;
-}
-
-void pool_core::collect_now_and_then() {
-  const std::int64_t now = clock::now().time_since_epoch().count();
-  std::int64_t last = collected_ns_.load(std::memory_order_relaxed);
-  if (now - last >= 5'000'000 &&
-      collected_ns_.compare_exchange_strong(last, now, std::memory_order_relaxed))
-    collect_payloads(channel_, all_, 0);
 }
 
 std::uint64_t pool_core::async_wait(std::size_t bytes, std::function<void()> callback) {

@@ -111,7 +111,7 @@ void reclaim_pool(attachment& self, std::uint32_t dead) {
   pool_geometry all;
   if (!all.read(self.body(), self.body_bytes())) return;
   pool_layout& pool = layout_of(self);
-  collect_payloads(self, all, self.was_holder(dead) ? dead : 0);
+  collect_payloads(self, all, self.was_holder(dead) ? dead : 0, looking::all_pipes);
   pool.users[id_of(dead)].store(0, std::memory_order_relaxed);
   pool.lock.release_dead(dead);
 }
@@ -216,6 +216,7 @@ std::uint32_t pool_core::open_route(attachment& channel) {
     pool_route& here = body_->routes[route];
     here.inode.store(0, std::memory_order_release);
     here.created_ns = created;
+    here.kind = channel.layout().header.kind;
     here.file = {};
     const std::string file = channel.file_name();
     std::copy_n(file.data(), std::min(file.size(), here.file.size() - 1), here.file.data());
@@ -236,8 +237,8 @@ void pool_core::close_route(std::uint32_t route) noexcept {
   body_->lock.lock(channel_, tag, {});
   {
     const lock_holder unlock_at_end{body_->lock};
-    if (--opened_[route] != 0) return;
-    for (std::uint32_t i = 0; i < all_.references(); ++i) {
+    const bool last = --opened_[route] == 0;
+    for (std::uint32_t i = 0; last && i < all_.references(); ++i) {
       auto& word = words_[i].word;
       reference_word was{word.load(std::memory_order_relaxed)};
       if (was.kind() != reference_kind::moving || was.id() != id_of(tag) || was.route() != route)
@@ -247,11 +248,12 @@ void pool_core::close_route(std::uint32_t route) noexcept {
           reference_word::make(reference_kind::moving, was.chunk(), was.generation(), 0, route);
       word.compare_exchange_strong(was.bits, now.bits, std::memory_order_acq_rel);
     }
-    const std::uint64_t open = open_.load(std::memory_order_relaxed) & ~(std::uint64_t{1} << route);
+    std::uint64_t open = open_.load(std::memory_order_relaxed);
+    if (last) open &= ~(std::uint64_t{1} << route);
     open_.store(open, std::memory_order_relaxed);
     body_->users[id_of(tag)].store(open, std::memory_order_relaxed);
   }
-  collect_payloads(channel_, all_, 0);  // if we were the channel's last
+  collect();  // if we were the channel's last, or an end of a pipe
 }
 
 }  // namespace hawser::shm::detail

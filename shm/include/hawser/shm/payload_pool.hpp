@@ -22,9 +22,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,8 +35,14 @@
 namespace hawser::shm {
 
 class payload_pool;
+/// What can be sent along with a payload: it is copied as it is.
 template <class Meta>
+concept payload_meta = std::is_trivially_copyable_v<Meta> && !std::is_pointer_v<Meta> &&
+                       !std::ranges::view<Meta> && std::is_default_constructible_v<Meta>;
+template <payload_meta Meta>
 class payload_queue;
+template <payload_meta Meta>
+class payload_pipe;
 
 /// Chunks of one size.
 struct payload_class {
@@ -80,7 +88,7 @@ struct payload_pool_counters {
 /// Threads    One at a time; it may move to another thread. After a fork it is the parent's: the
 ///            child can read, but neither send nor release it.
 /// Crash      Released by the holder's death, also while it is being sent and not yet in the
-///            queue. Exactly once, whoever dies when.
+///            channel. Exactly once, whoever dies when.
 class [[nodiscard]] payload {
  public:
   /// Holds nothing.
@@ -143,8 +151,10 @@ class [[nodiscard]] payload {
 
  private:
   friend class payload_pool;
-  template <class Meta>
+  template <payload_meta Meta>
   friend class payload_queue;
+  template <payload_meta Meta>
+  friend class payload_pipe;
   payload(std::shared_ptr<detail::pool_core> core, const detail::held_payload& held) noexcept
       : core_(std::move(core)), held_(held) {}
   /// It was sent.
@@ -157,7 +167,8 @@ class [[nodiscard]] payload {
   detail::held_payload held_;
 };
 
-/// A pool of memory in a segment, lent in chunks and sent through a `payload_queue`.
+/// A pool of memory in a segment, lent in chunks and sent through a `payload_queue` or
+/// `payload_pipe`.
 ///
 /// Blocks     Functions named try_ wait for nobody but another process inside the same few dozen
 ///            instructions; one that is *stopped* (SIGSTOP) exactly there stops loans.
@@ -220,8 +231,10 @@ class payload_pool {
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }
 
  private:
-  template <class Meta>
+  template <payload_meta Meta>
   friend class payload_queue;
+  template <payload_meta Meta>
+  friend class payload_pipe;
 
   static std::shared_ptr<detail::pool_core> make(detail::opening how, std::string_view name,
                                                  const payload_pool_options& options);

@@ -9,10 +9,10 @@
 /// ```
 #pragma once
 
-#include <hawser/shm/codec.hpp>
 #include <hawser/shm/detail/payload_link.hpp>
 #include <hawser/shm/payload_pool.hpp>
 #include <hawser/shm/queue.hpp>
+#include <hawser/shm/received_payload.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -27,10 +27,7 @@
 
 namespace hawser::shm {
 
-/// For messages that are their payload and nothing else.
-struct no_meta {};
-
-template <class Meta>
+template <payload_meta Meta>
 class payload_queue;
 
 /// A message with a payload taken from a queue and not yet acknowledged, or the reason why there is
@@ -39,7 +36,7 @@ class payload_queue;
 /// Threads    One at a time; it may move to another thread.
 /// Crash      The holder's death gives the message, payload untouched, to the next consumer.
 ///            Killed inside `ack`: acknowledged and released, or given to the next consumer.
-template <class Meta>
+template <payload_meta Meta>
 class [[nodiscard]] payload_lease {
  public:
   payload_lease(payload_lease&& other) noexcept
@@ -94,13 +91,6 @@ class [[nodiscard]] payload_lease {
   take_status status_ = take_status::empty;
 };
 
-/// A payload taken for good, with what was sent along.
-template <class Meta>
-struct received_payload {
-  Meta meta{};
-  payload data;
-};
-
 /// A queue of payloads of one pool, with a trivially copyable `Meta` beside each. Many producers,
 /// many consumers; leases, dead letters (`name.dead`), closing and counters as in `queue`.
 ///
@@ -112,12 +102,8 @@ struct received_payload {
 ///            its sender (whose death releases it), in the queue, or with its receiver (likewise).
 ///            Removing the queue's name (`shm::remove`) while payloads lie in it drops them: they
 ///            are free at the next death or when the pool runs short, their messages are `stale`.
-template <class Meta = no_meta>
+template <payload_meta Meta = no_meta>
 class payload_queue {
-  static_assert(std::is_trivially_copyable_v<Meta> && !std::is_pointer_v<Meta> &&
-                    !std::ranges::view<Meta> && std::is_default_constructible_v<Meta>,
-                "what is sent along is copied as it is");
-
  public:
   using lease_type = payload_lease<Meta>;
 
@@ -223,17 +209,12 @@ class payload_queue {
     request.attempts_max = options.attempts_max;
     request.mode = options.mode;
     request.keep = options.keep;
-    detail::meta_layout meta;
-    if constexpr (!std::is_empty_v<Meta>)
-      meta = {sizeof(Meta), alignof(Meta), detail::type_fingerprint<Meta>(), typeid(Meta).name()};
-    return std::make_shared<detail::payload_link>(pool.core_, request, meta);
+    return std::make_shared<detail::payload_link>(pool.core_, request,
+                                                  detail::meta_layout_of<Meta>());
   }
 
   push_status send(const Meta& meta, payload& data, bool waits, const detail::deadline& until) {
-    if (data.core_ != link_->pool())
-      throw make_error(errc::bad_argument, "push to payload queue", name(),
-                       data ? "the payload is of another pool; open the queue over that one"
-                            : "the payload is empty; loan one");
+    detail::check_pool(data.core_.get(), *link_->pool(), "push to payload queue", name());
     const push_status status = link_->push(data.held_, &meta, waits, until);
     if (status == push_status::ok) data.forget();
     return status;

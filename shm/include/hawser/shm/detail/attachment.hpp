@@ -48,6 +48,8 @@ struct attach_request {
   std::function<void(std::byte* body)> initialise;  // the body is all zero before
   /// Checks the body of an existing segment against the request; throws.
   std::function<void(const std::byte* body, std::size_t bytes)> check;
+  /// Called when we have swept a dead participant, by whatever thread did; does not throw.
+  std::function<void()> swept;
 };
 
 class attachment {
@@ -139,6 +141,7 @@ class attachment {
 
   const channel_kind_ops& ops_;
   std::string name_;
+  std::function<void()> swept_;
   std::string path_;
   bool users_file_ = false;  // path_ is not in /dev/shm but what the user said; never unlinked
   unsigned owner_uid_ = 0;

@@ -2,28 +2,14 @@
 /// means.
 #pragma once
 
-#include <hawser/shm/detail/pool_core.hpp>
+#include <hawser/shm/detail/payload_route.hpp>
 #include <hawser/shm/detail/queue_core.hpp>
 #include <hawser/shm/status.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
 
 namespace hawser::shm::detail {
-
-/// What the user's data of a message are.
-struct meta_layout {
-  std::size_t bytes = 0;
-  std::size_t alignment = 1;
-  std::uint64_t fingerprint = 0;
-  const char* type_name = "nothing";
-
-  std::size_t offset() const noexcept {
-    return (sizeof(payload_message) + alignment - 1) / alignment * alignment;
-  }
-};
 
 /// A message with a payload, leased or popped.
 struct taken_payload {
@@ -34,9 +20,6 @@ struct taken_payload {
 class payload_link {
  public:
   payload_link(std::shared_ptr<pool_core> pool, queue_request request, const meta_layout& meta);
-  payload_link(const payload_link&) = delete;
-  payload_link& operator=(const payload_link&) = delete;
-  ~payload_link();
 
   /// Sends what is held; it is held still unless the result is `ok`. Waits if `waits`.
   push_status push(const held_payload& held, const void* meta, bool waits, const deadline& until);
@@ -48,17 +31,15 @@ class payload_link {
   take_status pop(held_payload& popped, void* meta, bool waits, const deadline& until);
 
   queue_core& queue() noexcept { return *queue_; }
-  const std::shared_ptr<pool_core>& pool() const noexcept { return pool_; }
+  const std::shared_ptr<pool_core>& pool() const noexcept { return route_.shared_pool(); }
   /// A message's user's data, in the queue's memory.
   const std::byte* meta_of(const taken_payload& leased) const noexcept {
-    return leased.slot.payload + meta_.offset();
+    return leased.slot.payload + route_.meta().offset();
   }
 
  private:
-  std::shared_ptr<pool_core> pool_;
-  meta_layout meta_;
+  payload_route route_;
   std::unique_ptr<queue_core> queue_;
-  std::uint32_t route_ = 0;
 };
 
 }  // namespace hawser::shm::detail

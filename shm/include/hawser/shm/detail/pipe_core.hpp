@@ -4,6 +4,7 @@
 
 #include <hawser/shm/async_wait.hpp>
 #include <hawser/shm/detail/attachment.hpp>
+#include <hawser/shm/detail/fence.hpp>
 #include <hawser/shm/detail/pipe_ring.hpp>
 #include <hawser/shm/detail/spin.hpp>
 #include <hawser/shm/status.hpp>
@@ -28,6 +29,7 @@ struct pipe_request {
   unsigned mode = 0600;
   std::uint64_t type_fingerprint = 0;
   std::string_view type_name;
+  std::function<void()> swept;  // see attach_request
 };
 
 /// A name that nobody guesses.
@@ -39,6 +41,12 @@ struct pipe_message {
   std::size_t bytes = 0;
   std::uint64_t begin = 0, end = 0;  // its last record, still in the ring
 };
+
+/// Calls `visit` with the first 8 bytes of every message that waits before end `end`, for a pipe
+/// without messages in parts. Its sender or its receiver takes no part any more; else what is
+/// visited may be none. False: the ring is damaged.
+bool visit_pipe_messages(const std::byte* body, std::size_t bytes, unsigned end,
+                         const std::function<void(std::uint64_t)>& visit);
 
 /// What sweeping and waking mean for a pipe.
 void reclaim_pipe(attachment& self, std::uint32_t dead);
@@ -145,6 +153,9 @@ class pipe_core {
   }
   /// Whether somebody is at the other end. One system call.
   bool peer_alive() noexcept;
+  /// Whether whoever was at the other end has left it, as far as that is known here: looked at
+  /// after everything that was sent before.
+  bool peer_gone() noexcept { return load_after_light_fence(body_->ends[other_]) == end_gone; }
   /// Waits until somebody has come to the other end. False: not in time, or we have closed.
   bool wait_for_peer(const deadline& until);
   /// Whether nothing comes any more beyond what waits in the ring.

@@ -64,10 +64,13 @@
 #pragma once
 
 #include <hawser/shm/detail/event_count.hpp>
+#include <hawser/shm/detail/read_once.hpp>
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace hawser::shm::detail {
 
@@ -148,5 +151,19 @@ static_assert(sizeof(pipe_layout) == 1280);
 static_assert(offsetof(pipe_layout, ends) == 128);
 static_assert(offsetof(pipe_layout, gate) == 136);
 static_assert(offsetof(pipe_layout, to) == 256);
+
+/// The sizes of an existing pipe.
+struct pipe_geometry {
+  std::size_t ring_bytes, message_bytes_max;
+
+  /// Read once; nothing, if not all of it is inside `bytes`.
+  static std::optional<pipe_geometry> of(const pipe_layout& p, std::size_t bytes) noexcept {
+    const pipe_geometry its{read_once(p.ring_bytes), read_once(p.message_bytes_max)};
+    if (!std::has_single_bit(its.ring_bytes) || its.ring_bytes < pipe_ring_min ||
+        its.ring_bytes > pipe_ring_max || its.ring_bytes > (bytes - sizeof(pipe_layout)) / 2)
+      return std::nullopt;
+    return its;
+  }
+};
 
 }  // namespace hawser::shm::detail

@@ -98,8 +98,8 @@ class pool_core {
   void close_route(std::uint32_t route) noexcept;
 
   // A payload's way through a channel, in this order: begin_send, the push, or abort_send if it
-  // was not pushed; find, locate, read; and to take it out: claim, the channel's own commit,
-  // then end_by_releasing or end_by_owning.
+  // was not pushed; find, locate, read; and to take it out of a queue: claim, the queue's own
+  // commit, then end_by_releasing or end_by_owning; out of a pipe: take_over, the pipe's take.
 
   void begin_send(const held_payload& held, std::uint32_t route) noexcept {
     set(held.reference, reference_kind::moving, held.generation, id_of(held.tag), route);
@@ -118,6 +118,10 @@ class pool_core {
   void end_by_releasing(const held_payload& claimed) noexcept { release(claimed); }
   /// The message was popped: its payload is this process's own.
   void end_by_owning(held_payload& claimed) noexcept;
+  /// From a pipe: its payload is this process's own. False: it is gone.
+  bool take_over(held_payload& found, std::uint32_t route) noexcept;
+  /// Frees what nobody can take any more: its channel or, of a pipe, the end before it is gone.
+  void collect() noexcept;
   void count_stale() noexcept { body_->stale.fetch_add(1, std::memory_order_relaxed); }
 
   /// This participant's tag, with all that it has open said in the segment.
@@ -173,6 +177,9 @@ class pool_core {
     word.store(reference_word::make(kind, was.chunk(), generation, id, route).bits,
                std::memory_order_release);
   }
+  /// Changes what moves on `route` into `now`. False: it does not.
+  bool take_out(const held_payload& found, std::uint32_t route, reference_kind kind,
+                std::uint32_t generation) noexcept;
   std::optional<held_payload> take_free(std::uint32_t a_class, const deadline& until);
   std::uint32_t find_free(const range& where);
   void note_named();
@@ -208,8 +215,14 @@ class pool_core {
   std::atomic<std::int64_t> collected_ns_{0};
 };
 
-/// Sweeps what participant `dead` held; 0: only what is in no queue any more.
-void collect_payloads(attachment& self, const pool_geometry& all, std::uint32_t dead);
+/// Which channels a sweep looks into.
+enum class looking {
+  noted_only,  ///< those with words that it has noted
+  all_pipes    ///< also pipes on which only the living have sent something
+};
+/// Sweeps what participant `dead` held; 0: only what nobody can take any more.
+void collect_payloads(attachment& self, const pool_geometry& all, std::uint32_t dead,
+                      looking where);
 /// Gives the pages of a large chunk back to the system if nobody holds it.
 void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk);
 

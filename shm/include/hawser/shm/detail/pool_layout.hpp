@@ -5,7 +5,7 @@
 ///      + 384    loaning        lock, where to look next, counts
 ///      + 512    shared         event, counts: read often, written seldom
 ///      + 640    users[256]     of participant i: a bit for every route it has open
-///      + 2688   routes[64]     which queues carry payloads of this pool; 0 is never used
+///      + 2688   routes[64]     which channels carry payloads of this pool; 0 is never used
 ///      + 19072  reference 0, 1, ...   a cache line each
 ///      + geometry.data         chunks, from a page boundary of the file on
 /// file + n * 2^40              the pages of large chunk n - 1, while it is lent
@@ -22,23 +22,28 @@
 ///   owned(id)      id may read, and write unless it    id                  -> free
 ///                  is shared
 ///   moving(id,k)   the payload of a message that id    id, or whoever      -> moving(0,k) if
-///                  puts into queue k, has put there,   takes the message   the message is in
-///                  or takes out of it                                      the queue, -> free
+///                  puts into channel k, has put        takes the message   the message is in
+///                  there, or takes out of it                               the channel, -> free
 ///                                                                          if it is not
-///   moving(0,k)    the message is in queue k           who takes it        -> free, if queue k
+///   moving(0,k)    the message is in channel k         who takes it        -> free, if channel k
 ///                                                                          is gone
+///
+/// A channel is a queue or a pipe. In a pipe each end has one participant for ever: before an end
+/// that is gone, nobody takes a message any more, and whoever finds its payload there frees it.
 ///
 /// Operations (* commits; whoever dies leaves one side of it):
 ///
 ///   loan       lock; free(g) -> owned(me, g+1)*; unlock; a large one: pages
 ///   release    owned(me) -> free*, notify space; the last one of a large chunk: `trim`
 ///   share      lock; chunk.shared = 1; an extra free(g) -> owned(me, g+1, chunk)*; unlock
-///   send       owned(me) -> moving(me,k); push of {reference, g, bytes} into the queue *
-///              (not pushed: back to owned)
+///   send       owned(me) -> moving(me,k); push of {reference, g, bytes} into the channel *
+///              (not pushed: back to owned); a pipe whose other end is gone: collect
 ///   lease      nothing is written here: the payload is read while the queue's lease holds
 ///   ack        moving(any,k) -> moving(me,k); the queue's ack *; -> free, notify space
 ///   nack       the queue's nack; nothing is written here
 ///   pop        moving(any,k) -> moving(me,k); the queue's pop *; -> owned(me, g+1)
+///   receive    (pipe) moving(any,k) -> owned(me, g+1)*; the pipe's take
+///   close      (pipe) the pipe's close *; collect
 ///   trim       home free(g), no extra reference: -> owned(me, g+1); pages back to the system;
 ///              pages = 0; -> free
 ///
@@ -46,8 +51,9 @@
 ///
 ///   1  owned(d) -> free
 ///   2  notes all words moving(d,k) and moving(0,k)
-///   3  for each such queue k: reads all its messages; whoever is noted there: -> moving(0,k)
-///   4  noted, of a queue that was read or is gone, and not met in 3: -> free
+///   3  for each such channel k, and every pipe on which something moves: reads all its messages;
+///      before an end that is gone: moving(any,k) -> free; elsewhere, if noted: -> moving(0,k)
+///   4  noted, of a channel that was read or is gone, and not met in 3: -> free
 ///   5  users[d] = 0; large chunks that are free and have pages: trim
 ///
 /// All of it by compare-exchange of whole words, so each happens once. Why 4 is right, whatever
@@ -57,6 +63,11 @@
 ///   - d is dead and pushes nothing any more; moving(0) is of nobody who would.
 ///   - A message stays in its slot until it is taken out, through all states of the slot. The
 ///     slot's state is read before and after the handle: one that was reused is read again.
+///   - A message in a pipe stays in the ring until its payload has another word (receive). What was
+///     noted is of a sender that is gone, so its ring does not change. Of two living ends nothing is
+///     noted, and what is read there while it changes matters to nobody.
+///   - A sender does not touch the word after its commit: who frees it before an end that is gone
+///     meets nobody but a receiver that closes while it receives, and one of them has the word.
 ///   - A reference that comes into a queue again has another generation, so that a word once
 ///     noted never returns (2^24 loans within one sweep apart).
 /// The queue is swept on its own, and either may come first. Pool first: the dead consumer's message
@@ -70,18 +81,20 @@
 ///       loan only, which has seen that none does. Without it a loan looks at no extra ones.
 ///   I4  A chunk's extra references are made by holders of a reference to it. So a chunk that was
 ///       seen to have none, and whose free home word has not changed since, has none.
-///   I5  A route is given to another queue only when nobody has it open (users) and no reference
+///   I5  A route is given to another channel only when nobody has it open (users) and no reference
 ///       is moving on it.
 ///   I6  `pages` is set before a large chunk gets its pages and cleared after they are gone, by
 ///       the owner of its home reference.
 ///
 ///   E1  word.store(free, release) -> word.load(acquire) in loan: the reader is done before the
 ///       next writer begins
-///   E2  The bytes are written before the queue's push publishes their handle (queue's E1)
+///   E2  The bytes are written before the channel's commit publishes their handle (its E1)
 ///   E3  route.inode.store(release) -> load(acquire): name and time stand before it
 ///   E4  publish, light fence, event bits -> event bits, heavy fence, look again (event_count)
 ///   E5  Large: word = free, read all words of the chunk; sequentially consistent, so that of two
 ///       last holders at least one sees the chunk free and trims it
+///   E6  a pipe's commit, light fence, ends -> ends = gone, heavy fence, read the messages: of a sender
+///       and one who closes the other end at least one sees the other, and collects
 #pragma once
 
 #include <hawser/shm/detail/event_count.hpp>
@@ -163,9 +176,10 @@ struct pool_class {
 };
 
 struct pool_route {
-  std::atomic<std::uint64_t> inode;  // of the queue's file; 0: free
+  std::atomic<std::uint64_t> inode;  // of the channel's file; 0: free
   std::uint64_t created_ns;          // from its header
-  std::array<char, 240> file;        // below /dev/shm, zero-terminated
+  channel_kind kind;                 // likewise: a queue or a pipe
+  std::array<char, 236> file;        // below /dev/shm, zero-terminated
 };
 static_assert(sizeof(pool_route) == 256);
 
