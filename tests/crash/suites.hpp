@@ -37,6 +37,7 @@ suite array_suite();
 suite topic_suite();
 suite pipe_suite();
 suite payload_suite();
+suite payload_pipe_suite();
 suite waiting_suite();
 
 /// All suites, in a fixed order.
