@@ -170,8 +170,9 @@ pool_core::pool_core(const pool_request& request)
   data_ =
       read_only_ ? const_cast<std::byte*>(channel_.map_read_only()) : channel_.body();  // NOLINT
   // The sweep on our way in gave no pages back: it had no name yet to own a chunk by.
-  for (std::uint32_t chunk = all_.chunks; chunk < all_.homes(); ++chunk)
-    trim_large(channel_, all_, chunk);
+  if (HAWSER_MUTATE(sweep_keeps_pages, true, false))
+    for (std::uint32_t chunk = all_.chunks; chunk < all_.homes(); ++chunk)
+      trim_large(channel_, all_, chunk);
 }
 
 std::uint64_t pool_core::stamp() noexcept {
