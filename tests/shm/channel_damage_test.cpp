@@ -69,6 +69,12 @@ using test::unique_name;
 
 // Pipes.
 
+/// As if all of the ring towards end 1 had been sent.
+void send_all(const raw_segment& memory) {
+  auto& pipe = memory.body<pipe_layout>();
+  pipe.to[1].tail.store(pipe.ring_bytes);
+}
+
 /// The words of the ring towards end 1, which lies second.
 std::span<std::uint64_t> ring_of(const raw_segment& memory) {
   auto& pipe = memory.body<pipe_layout>();
@@ -86,6 +92,7 @@ struct stream {
 TEST(PipeDamageTest, AStreamOfEmptyRecordsIsNoLoopWithoutEnd) {
   stream s;
   for (auto& word : ring_of(s.memory)) word = record_header::make(0, record_header::first).bits;
+  send_all(s.memory);
   EXPECT_ERROR(errc::damaged, "wrote over", s.b.try_read_some(s.bytes));
   EXPECT_ERROR(errc::damaged, "wrote over", s.b.read_some_for(s.bytes, 5ms));
 }
@@ -104,6 +111,7 @@ TEST(PipeDamageTest, EmptyPartsAreNoMessageWithoutEnd) {
   const raw_segment memory{name};
   for (auto& word : ring_of(memory)) word = record_header::make(0, record_header::more).bits;
   ring_of(memory)[0] |= record_header::first;
+  send_all(memory);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(b.try_receive(), std::nullopt);
   EXPECT_EQ(b.receive_for(2ms), std::nullopt);
 }
@@ -116,6 +124,7 @@ TEST(PipeDamageTest, ARingFullOfPartsIsReadOnce) {
   for (std::size_t part = 0; part < 4; ++part)
     ring[part * 8] = record_header::make(56, record_header::more).bits;
   ring[0] |= record_header::first;
+  send_all(memory);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(b.try_receive(), std::nullopt);
   EXPECT_EQ(b.receive_for(2ms), std::nullopt);
 }
