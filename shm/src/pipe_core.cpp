@@ -235,11 +235,7 @@ push_status pipe_core::try_send_parts(const std::byte* data, std::size_t bytes) 
 
 void pipe_core::let_room_gather() noexcept {
   const std::uint64_t enough = std::min<std::uint64_t>(ring_bytes_ / 4, 16384);
-  for (std::uint64_t before = 0, now = sender_.free_bytes(); now < enough && now != before;
-       now = sender_.free_bytes()) {
-    before = now;
-    for (int i = 0; i < 16; ++i) cpu_relax();
-  }
+  let_gather([this, enough] { return sender_.free_bytes() >= enough; });
 }
 
 template <class Attempt>

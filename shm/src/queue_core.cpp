@@ -321,6 +321,16 @@ bool queue_core::may_have_space() const noexcept {
   return false;
 }
 
+void queue_core::let_space_gather() const noexcept {
+  const std::size_t enough = std::min<std::size_t>(slots_ / 4, 64);
+  if (enough < 2) return;
+  const std::uint64_t last = body_->tail.load(std::memory_order_relaxed) + enough - 1;
+  const std::atomic<std::uint64_t>& state = state_of(slot(index_of(last)));
+  let_gather([&state] {
+    return slot_state{state.load(std::memory_order_relaxed)}.kind() == slot_kind::free;
+  });
+}
+
 queue_core::counts queue_core::counters() const noexcept {
   const queue_layout& q = *body_;
   counts all{};

@@ -232,12 +232,19 @@ bool topic_core::may_have_space() noexcept {
   return true;
 }
 
-bool topic_core::slowest_has_moved() const noexcept {
+bool topic_core::slowest_has_moved(std::uint64_t by) const noexcept {
   const subscriber_row& row = body_->rows[slowest_.load(std::memory_order_relaxed)];
   return row.kind.load(std::memory_order_relaxed) != row_kind::lossless ||
-         row.cursor.load(std::memory_order_relaxed) + row.limit.load(std::memory_order_relaxed) >
-             body_->tail.load(std::memory_order_relaxed) ||
+         row.cursor.load(std::memory_order_relaxed) + row.limit.load(std::memory_order_relaxed) >=
+             body_->tail.load(std::memory_order_relaxed) + by ||
          body_->closed.load(std::memory_order_relaxed) != 0;
+}
+
+void topic_core::let_space_gather() const noexcept {
+  const subscriber_row& row = body_->rows[slowest_.load(std::memory_order_relaxed)];
+  const std::uint64_t enough =
+      std::min<std::uint64_t>(row.limit.load(std::memory_order_relaxed) / 4, 64);
+  let_gather([this, enough] { return slowest_has_moved(enough); });
 }
 
 deadline topic_core::earlier(const deadline& until, std::int64_t cut_at_ns) {

@@ -195,9 +195,6 @@ class pipe_core {
   [[noreturn]] void refuse_fork() const;
 
   push_status look_at_ends();
-  /// A full ring gives its receiver plenty to do. Who fills each gap at once has the cache lines go
-  /// to and fro for every message; who waits until there is some room, while there comes more and
-  /// more, keeps nobody waiting.
   void let_room_gather() noexcept;
   push_status no_room();
   push_status try_send_parts(const std::byte* data, std::size_t bytes);

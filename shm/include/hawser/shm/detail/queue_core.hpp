@@ -199,6 +199,7 @@ class queue_core {
   /// Whether there may be something to take, without the lock. False: there was nothing.
   bool may_have_items() const noexcept;
   bool may_have_space() const noexcept;
+  void let_space_gather() const noexcept;
   bool sleep(event_count& event, std::uint32_t key, const deadline& until);
 
   static constexpr std::uint64_t prefetch_distance = 8;

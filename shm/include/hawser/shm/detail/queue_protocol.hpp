@@ -227,6 +227,7 @@ template <class Write>
                                                       Write& write) {
   for (;;) {
     if (spin_space_.until([this] { return may_have_space(); })) {
+      let_space_gather();
       const push_result result = try_push(n, until, write);
       if (result.status != push_status::full) return result;
     }

@@ -22,12 +22,14 @@ class adaptive_spin {
     static const bool alone = processors() == 1;
     if (alone) return false;
     const std::uint32_t turns = turns_.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < turns; i += cost) {
+    for (std::uint32_t i = 0, pauses = 1; i < turns; i += cost + pauses) {
       if (hint()) {
         turns_.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
         return true;
       }
-      cpu_relax();
+      // Each look takes the line away from whoever is about to write it: rarer, the longer it takes.
+      pauses = std::min(32U, 1 + i / 4);
+      for (std::uint32_t p = 0; p < pauses; ++p) cpu_relax();
     }
     turns_.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
     return false;
@@ -44,5 +46,14 @@ class adaptive_spin {
   static constexpr std::uint32_t least = 64, most = 4096;
   std::atomic<std::uint32_t> turns_{256};
 };
+
+/// Waits a moment until there is enough, when there is little. For senders that found no room: a full
+/// channel gives its receivers plenty to do, and who fills each gap at once has the cache lines go to
+/// and fro for every message.
+template <class Enough>
+void let_gather(Enough enough) noexcept {
+  for (int looks = 0; looks < 16 && !enough(); ++looks)
+    for (int i = 0; i < 32; ++i) cpu_relax();
+}
 
 }  // namespace hawser::shm::detail

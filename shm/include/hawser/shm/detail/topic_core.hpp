@@ -133,7 +133,8 @@ class topic_core : public topic_ring {
   bool cuts(subscriber_row& row, std::uint64_t cursor, std::int64_t& cut_at_ns);
   /// Without the lock.
   bool may_have_space() noexcept;
-  bool slowest_has_moved() const noexcept;
+  bool slowest_has_moved(std::uint64_t by) const noexcept;
+  void let_space_gather() const noexcept;
   std::uint32_t highest_row() noexcept;
 
   template <class Write>

@@ -67,7 +67,8 @@ template <class Write>
 [[gnu::noinline]] publish_result topic_core::publish_slowly(std::size_t n, const deadline& until,
                                                             Write& write) {
   for (;;) {
-    if (spin_space_.until([this] { return slowest_has_moved(); })) {
+    if (spin_space_.until([this] { return slowest_has_moved(1); })) {
+      let_space_gather();
       const publish_result result = try_publish(n, until, write);
       if (result.status != push_status::full) return result;
     }
