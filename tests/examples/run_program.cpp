@@ -1,5 +1,7 @@
 #include "run_program.hpp"
 
+#include "../support/before_fork.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -14,12 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAWSER_HAS_ASAN 1
-#endif
-#endif
 
 namespace hawser::test {
 
@@ -157,7 +153,7 @@ void reap_orphans() {
 }
 
 std::vector<pid_t> own_children() {
-#if defined(__SANITIZE_ADDRESS__) || defined(HAWSER_HAS_ASAN)
+#if defined(HAWSER_TESTS_UNDER_ASAN)
   // The leak checker looks at an ending process from a child of it. If that process is killed just
   // then, the child becomes ours, and ends at once.
   const auto deadline = clock::now() + std::chrono::seconds{5};

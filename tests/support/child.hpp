@@ -1,6 +1,8 @@
 /// Forked children, names and bounded waits for tests of more than one process.
 #pragma once
 
+#include "before_fork.hpp"
+
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -48,6 +50,7 @@ class child {
   explicit child(const std::function<int(const report&)>& body) {
     int ends[2];
     if (pipe(ends) != 0) std::abort();
+    before_fork();
     pid_ = fork();
     if (pid_ == 0) {
       close(ends[0]);
