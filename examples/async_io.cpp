@@ -139,6 +139,7 @@ int main(int argc, char** argv) try {
 
 int main(int argc, char** argv) {
   CLI::App app{"Many messages at once on one thread"};
+  app.allow_extras();  // the options of the program that could have been
   CLI11_PARSE(app, argc, argv);
   std::cout << "async_io: this compiler has no coroutines for this version of Boost.Asio\n";
 }
