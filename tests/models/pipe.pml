@@ -119,6 +119,9 @@ receive:
     :: atomic { tail != h && AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
     :: atomic { tail != h && AT(h) != PAD ->
          key = 0; over = 0; assert(AT(h) == RECORD && received < committed) }
+#ifdef mutant_head_moves_first
+       atomic { head = h + SIZE }
+#endif
        atomic { assert(AT(h + 1) == received + 1) }
        atomic { assert(AT(h + 2) == received + 1) }
        atomic { h = h + SIZE; head = h; received++ }
