@@ -101,7 +101,7 @@ int main(int argc, char** argv) try {
   app.add_option("--delay-ms", delay_ms, "How long each takes")->check(CLI::Range(1, 60'000));
   CLI11_PARSE(app, argc, argv);
 
-  shm::remove_stale();
+  shm::remove_stale("async_io.");
   const std::string name = "async_io." + std::to_string(::getpid());
   shm::queue<int> messages{create_only, name + ".messages"};
   shm::queue<greeting> greetings{create_only, name + ".greetings"};

@@ -69,7 +69,7 @@ int main(int argc, char** argv) try {
   app.add_option("--children", child_count, "Processes to start")->check(CLI::Range(1, 100));
   CLI11_PARSE(app, argc, argv);
 
-  shm::remove_stale();
+  shm::remove_stale("identity.");
   const identity mine;
   const std::string name = "identity." + std::to_string(mine.process);
   shm::queue<identity> answers{create_only, name, {.capacity = 1}};

@@ -80,7 +80,7 @@ int main(int argc, char** argv) try {
       ->check(CLI::Range(1, 1'000'000));
   CLI11_PARSE(app, argc, argv);
 
-  shm::remove_stale();
+  shm::remove_stale("pipe.");
   auto first = shm::pipe<anything>::anonymous(), second = shm::pipe<anything>::anonymous();
   const examples::stop_signals interruption{[&](int) {
     first.close();

@@ -87,7 +87,7 @@ int main(int argc, char** argv) try {
   app.add_option("--lines", line_count, "Lines the writer writes")->check(CLI::Range(0, 1'000'000));
   CLI11_PARSE(app, argc, argv);
 
-  shm::remove_stale();
+  shm::remove_stale("processes.");
   shm::queue<std::string> lines{create_only, "processes." + std::to_string(::getpid())};
   const examples::stop_signals interruption{[&](int) { lines.close(); }};
 

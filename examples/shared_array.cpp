@@ -135,7 +135,7 @@ int main(int argc, char** argv) try {
   app.add_option("--processes", process_count, "Processes that do it")->check(CLI::Range(1, 100));
   CLI11_PARSE(app, argc, argv);
 
-  shm::remove_stale();
+  shm::remove_stale("shared_array.");
   const std::string name = "shared_array." + std::to_string(::getpid());
   adding_up of_ones{name + ".ones", 8}, of_all{name + ".all", 64};
   const examples::stop_signals interruption{[&](int) {

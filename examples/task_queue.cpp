@@ -70,7 +70,7 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   std::cout << producer_count << " producers, " << worker_count << " workers" << std::endl;
 
-  shm::remove_stale();
+  shm::remove_stale("task_queue.");
   const std::string name = "task_queue." + std::to_string(::getpid());
   shm::queue<std::uint64_t> tasks{create_only, name + ".tasks", {.capacity = 64}};
   shm::queue<result> results{create_only, name + ".results", {.capacity = 64}};

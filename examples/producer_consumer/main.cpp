@@ -41,7 +41,7 @@ int main(int argc, char** argv) try {
   const auto options = producer_consumer::read_options(argc, argv, exit_status);
   if (!options) return exit_status;
   std::signal(SIGPIPE, SIG_IGN);
-  hawser::shm::remove_stale();
+  hawser::shm::remove_stale("producer_consumer.");
 
   examples::block_stop_signals();
   small_config config;

@@ -40,9 +40,9 @@ bool remove(std::string_view name) {
   return true;
 }
 
-std::size_t remove_stale() {
+std::size_t remove_stale(std::string_view name_prefix) {
   std::size_t removed = 0;
-  const std::string prefix = detail::file_prefix(geteuid());
+  const std::string prefix = detail::file_prefix(geteuid()).append(name_prefix);
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator{detail::directory, ignored}) {
     if (!entry.path().filename().string().starts_with(prefix)) continue;

@@ -74,6 +74,15 @@ std::unique_ptr<child> asleep_in(const std::string& name, std::function<void(Cha
   return result;
 }
 
+/// While this lives, nobody is passed over, however long the machine takes to run whose turn it is.
+class endless_patience {
+ public:
+  endless_patience() { shm::detail::permit_core::set_patience(std::chrono::hours{1}); }
+  endless_patience(const endless_patience&) = delete;
+  endless_patience& operator=(const endless_patience&) = delete;
+  ~endless_patience() { shm::detail::permit_core::set_patience(10ms); }
+};
+
 /// Until so many have gone to sleep.
 template <class Channel>
 void await_waits(const Channel& channel, std::uint64_t count) {
@@ -163,6 +172,7 @@ TEST(SemaphoreProcessTest, FiveWorkersShareThreeResourcesAlsoWhenTheyAreKilled) 
 }
 
 TEST(SemaphoreProcessTest, WaitersGoInTheOrderInWhichTheyCame) {
+  const endless_patience nobody_is_passed_over;
   const std::string name = unique_name();
   shm::semaphore s{create_only, name, {.permits = 3}};
   struct order {
@@ -190,7 +200,7 @@ TEST(SemaphoreProcessTest, WaitersGoInTheOrderInWhichTheyCame) {
 }
 
 TEST(SemaphoreProcessTest, WaiterIsOvertakenABoundedNumberOfTimes) {
-  shm::detail::permit_core::set_patience(std::chrono::hours{1});  // nobody is passed over here
+  const endless_patience nobody_is_passed_over;
   const std::string name = unique_name();
   shm::semaphore s{create_only, name};
   s.acquire();
@@ -209,7 +219,6 @@ TEST(SemaphoreProcessTest, WaiterIsOvertakenABoundedNumberOfTimes) {
   EXPECT_FALSE(s.try_acquire_for(20ms));
   waiter->signal(SIGCONT);
   EXPECT_TRUE(waiter->await_report());
-  shm::detail::permit_core::set_patience(10ms);
 }
 
 TEST(SemaphoreProcessTest, WaiterForAllIsNotStarvedByMany) {
@@ -252,6 +261,7 @@ TEST(SemaphoreProcessTest, StoppedWaiterLetsOthersPassAndKeepsItsPlace) {
   });
   EXPECT_TRUE(sleeper->await_report());
   ASSERT_TRUE(s.try_acquire_for(patience));
+  const endless_patience later_does_not_pass_it_over;
   const auto later = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(); });
   const auto waits = s.counters().waits;
   waiter->signal(SIGCONT);

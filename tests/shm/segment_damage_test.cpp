@@ -188,7 +188,7 @@ TEST(SegmentDamageTest, WhatIsNotAFileIsRefusedAndLeftAlone) {
     EXPECT_ERROR(errc::damaged, part, shm::queue<int>(open_or_create, name));
     EXPECT_ERROR(errc::damaged, part, shm::queue<int>(create_only, name));
     EXPECT_ERROR(errc::damaged, part, shm::queue<int>(open_only, name));
-    shm::remove_stale();
+    EXPECT_EQ(shm::remove_stale(name), 0U);
     struct stat status {};
     EXPECT_EQ(lstat(path.c_str(), &status), 0) << part;
   };

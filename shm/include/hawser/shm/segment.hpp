@@ -35,11 +35,12 @@ namespace shm {
 /// Threads    Any.
 bool remove(std::string_view name);
 
-/// Removes every stale segment of this user: left by processes that were all killed.
+/// Removes this user's stale segments, left by processes that were all killed, whose names begin
+/// with `name_prefix`: a program names its own, "" means all of them.
 ///
 /// Returns    How many.
 /// Threads    Any; also while others create and open segments.
-std::size_t remove_stale();
+std::size_t remove_stale(std::string_view name_prefix);
 
 }  // namespace shm
 }  // namespace hawser
