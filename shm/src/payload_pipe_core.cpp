@@ -7,7 +7,8 @@
 namespace hawser::shm::detail {
 namespace {
 
-/// A ring that takes so many messages, wherever its position is: a pad is smaller than a message.
+/// A ring that takes so many messages, wherever its position is: a pad and the 0 behind the last one
+/// take no more than a message does.
 std::size_t ring_bytes_for(std::size_t capacity, std::size_t message_bytes) {
   const std::size_t record = record_size(message_bytes);
   if (capacity >= pipe_ring_max / record) return pipe_ring_max + 1;  // which is refused

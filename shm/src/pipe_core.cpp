@@ -302,6 +302,7 @@ take_status pipe_core::not_ours() const {
 take_status pipe_core::nothing_there(pipe_message& out) {
   if (over()) {
     // E3: the sender is past its last commit; what is there now is all there will be.
+    receiver_.look_closely();
     if (receiver_.may_have_record()) return try_peek(out);
     drop_parts();  // I4
     return take_status::closed;

@@ -12,15 +12,16 @@ bool visit_pipe_messages(const std::byte* body, std::size_t bytes, unsigned end,
   if (!its) return false;
   const auto word_at = [ring = body + sizeof(pipe_layout) + end * its->ring_bytes](auto at) {
     return reinterpret_cast<const std::atomic<std::uint64_t>*>(ring + at)->load(
-        std::memory_order_relaxed);
+        std::memory_order_acquire);  // E1
   };
   const std::uint64_t begin = p.to[end].head.load(std::memory_order_acquire);
-  const std::uint64_t tail = p.to[end].tail.load(std::memory_order_acquire);  // E1
-  if (begin % sizeof(std::uint64_t) != 0 || tail - begin > its->ring_bytes) return false;  // I2
-  for (std::uint64_t at = begin; at != tail;) {  // I1
+  if (begin % sizeof(std::uint64_t) != 0) return false;
+  for (std::uint64_t at = begin;;) {  // I1. Not by the tail: a dead sender's may lag behind.
     const std::uint64_t place = at & (its->ring_bytes - 1);
-    const std::uint64_t left = std::min(its->ring_bytes - place, tail - at);
+    const std::uint64_t left =
+        std::min(its->ring_bytes - place, begin + its->ring_bytes - at);  // I2
     const record_header header{word_at(place)};
+    if (header.bits == 0) return true;
     const std::uint64_t size = record_size(header.bytes());
     if (size > left) return false;
     if (header.is_whole_message() && header.bytes() >= sizeof(std::uint64_t))
@@ -28,7 +29,6 @@ bool visit_pipe_messages(const std::byte* body, std::size_t bytes, unsigned end,
     else if (!header.is_pad() || size != left) return false;
     at += size;
   }
-  return true;
 }
 
 }  // namespace hawser::shm::detail

@@ -1,13 +1,17 @@
-/* One direction of the pipe, as in pipe_layout.hpp: records in place, committed by the tail.
+/* One direction of the pipe, as in pipe_layout.hpp: records in place, committed by their headers,
+ * with a tail that follows.
  *
- * A record is three words of eight: a header and two words of bytes. So every third record needs a
- * pad. With BATCH two records are committed at once where they fit. The sender closes at its end,
- * the receiver reads to the end of file. */
+ * A record is a header and two words of bytes, or one, in turn; behind the last one stands a 0. In a
+ * ring of nine words some need a pad. With BATCH two records are committed at once where they fit. The
+ * memory begins as an earlier lap may leave it. The sender closes at its end, the receiver reads to
+ * the end of file; it looks at the header or at the tail, as it likes. */
 #ifndef MESSAGES
 #define MESSAGES 4
 #endif
-#define WORDS 8
-#define SIZE 3
+#ifndef WORDS
+#define WORDS 9
+#endif
+#define SIZE(message) (2 + (message) % 2)
 #define PROCESSES 2
 #define EVENTS 2
 #define data 0
@@ -24,19 +28,36 @@ bool gone[PROCESSES + 1];   /* ends[id] */
 byte committed, received;   /* messages 1, 2, ..., as the model knows */
 
 #define AT(position) ring[(position) % WORDS]
-#define FITS(position) ((position) % WORDS + SIZE <= WORDS)
+#define FITS(position, message) ((position) % WORDS + SIZE(message) <= WORDS)
 #define NEXT_LAP(position) (((position) / WORDS + 1) * WORDS)
-/* I2 */
+/* I2: `end` is behind the last record, where the 0 goes to. */
 #ifdef mutant_room_for_one_too_many
-#define ROOM(end, head) ((end) - (head) <= WORDS + SIZE)
+#define ROOM(end, head) ((end) + 1 - (head) <= WORDS + 3)
 #else
+#ifdef mutant_no_room_for_the_mark
 #define ROOM(end, head) ((end) - (head) <= WORDS)
+#else
+#define ROOM(end, head) ((end) + 1 - (head) <= WORDS)
+#endif
 #endif
 
-inline write_record(position, message) {
-  atomic { AT(position) = RECORD }
+#ifdef mutant_commits_before_bytes
+#define BEFORE (committed - n)
+#else
+#define BEFORE committed
+#endif
+
+inline write_bytes(position, message) {
   atomic { AT(position + 1) = message }
-  atomic { AT(position + 2) = message }
+  if
+  :: atomic { SIZE(message) == 3 -> AT(position + 2) = message }
+  :: atomic { SIZE(message) != 3 -> skip }
+  fi
+}
+
+/* t: where the header stands that commits, of a pad or of a record. */
+inline commit() {
+  atomic { AT(t) = (first == t -> RECORD : PAD); committed = committed + n }
 }
 
 proctype sender(byte me) {
@@ -44,11 +65,13 @@ proctype sender(byte me) {
   MORTAL
 send:
     atomic {
-      first = (FITS(t) -> t : NEXT_LAP(t)); end = first + SIZE; n = 1;
+      first = (FITS(t, committed + 1) -> t : NEXT_LAP(t));
+      end = first + SIZE(committed + 1); n = 1;
 #ifdef BATCH
       if
-      :: first == t && committed + 2 <= MESSAGES && FITS(end) && ROOM(end + SIZE, head_seen) ->
-         end = end + SIZE; n = 2
+      :: committed + 2 <= MESSAGES && FITS(end, committed + 2) &&
+         ROOM(end + SIZE(committed + 2), head_seen) ->
+         end = end + SIZE(committed + 2); n = 2
       :: else
       fi;
 #endif
@@ -72,27 +95,32 @@ send:
     fi;
     goto send;
 write:
+#ifdef mutant_commits_before_bytes
+    commit();
+#endif
     if
-    :: atomic { first != t -> AT(t) = PAD }
+    :: atomic { first != t -> AT(first) = RECORD }
     :: atomic { first == t -> skip }
     fi;
-#ifdef mutant_commits_before_bytes
-    atomic { tail = end; committed = committed + n }
-    write_record(first, committed + 1 - n);
-#else
-    write_record(first, committed + 1);
-#endif
+    write_bytes(first, BEFORE + 1);
 #ifdef mutant_batch_in_the_open
-    atomic { tail = first + SIZE }
+    atomic { AT(t) = (first == t -> RECORD : PAD) }
 #endif
     if
-    :: n == 2 -> write_record(first + SIZE, committed + 2)
-    :: n == 1
+    :: atomic { n == 2 -> AT(first + SIZE(BEFORE + 1)) = RECORD }
+       write_bytes(first + SIZE(BEFORE + 1), BEFORE + 2)
+    :: atomic { n == 1 -> skip }
     fi;
-#ifndef mutant_commits_before_bytes
-    atomic { tail = end; committed = committed + n }
+#ifndef mutant_end_unmarked
+    atomic { AT(end) = 0 }
 #endif
-    atomic { t = end; first = 0; end = 0; n = 0 }
+#ifdef mutant_tail_first
+    atomic { tail = end }
+#endif
+#ifndef mutant_commits_before_bytes
+    commit();
+#endif
+    atomic { tail = end; t = end; first = 0; end = 0; n = 0 }
 #ifndef mutant_send_wakes_nobody
     notify(data);
 #endif
@@ -111,30 +139,21 @@ through:
 }
 
 proctype receiver(byte me) {
-  byte h, key;
+  byte h, seen, key;
   bool over;
   MORTAL
 receive:
     if
-    :: atomic { tail != h && AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
-    :: atomic { tail != h && AT(h) != PAD ->
-         key = 0; over = 0; assert(AT(h) == RECORD && received < committed) }
-#ifdef mutant_head_moves_first
-       atomic { head = h + SIZE }
+    :: atomic { seen > h -> goto take }
+    :: atomic { seen <= h && tail > h -> seen = tail; goto take }
+    :: atomic { seen <= h && AT(h) != 0 -> goto take }
+    /* The end was seen, and then the header once more (E3). */
+    :: atomic { seen <= h && AT(h) == 0 && over -> goto through }
+    :: atomic { seen <= h && AT(h) == 0 && !over -> skip }
+#ifdef mutant_end_by_tail
+    :: atomic { seen <= h && tail <= h && over -> goto through }
 #endif
-       atomic { assert(AT(h + 1) == received + 1) }
-       atomic { assert(AT(h + 2) == received + 1) }
-       atomic { h = h + SIZE; head = h; received++ }
-#ifndef mutant_receive_wakes_nobody
-       notify(space);
-#endif
-       goto receive
-    :: atomic { tail == h ->
-         /* The end was seen, and then the tail once more (E3). */
-         if
-         :: over -> goto through
-         :: else
-         fi }
+    :: atomic { seen <= h && tail <= h && !over -> skip }
     fi;
     if
 #ifdef mutant_end_without_another_look
@@ -146,8 +165,24 @@ receive:
     :: !gone[1] && key != 0 -> futex_wait(data, me, key)
     fi;
     goto receive;
+take:
+    if
+    :: atomic { AT(h) == PAD -> h = NEXT_LAP(h); key = 0; goto receive }
+    :: atomic { AT(h) != PAD ->
+         key = 0; over = 0; assert(AT(h) == RECORD && received < committed) }
+    fi;
+#ifdef mutant_head_moves_first
+    atomic { head = h + SIZE(received + 1) }
+#endif
+    atomic { assert(AT(h + 1) == received + 1) }
+    atomic { assert(SIZE(received + 1) != 3 || AT(h + 2) == received + 1) }
+    atomic { h = h + SIZE(received + 1); head = h; received++ }
+#ifndef mutant_receive_wakes_nobody
+    notify(space);
+#endif
+    goto receive;
 through:
-    atomic { h = 0; key = 0 }
+    atomic { h = 0; seen = 0; key = 0 }
     atomic { gone[2] = 1 }
     wake(data);
     wake(space);
@@ -168,6 +203,8 @@ proctype sweep(byte who) {
 
 init {
   atomic {
+    ring[1] = RECORD; ring[2] = RECORD; ring[3] = RECORD; ring[4] = RECORD;
+    ring[5] = RECORD; ring[6] = RECORD; ring[7] = RECORD; AT(8) = RECORD; ring[0] = 0;
     working[1] = 1; working[2] = 1;
     run sender(1); run receiver(2);
     run sweep(1); run sweep(2);

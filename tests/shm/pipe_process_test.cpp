@@ -152,7 +152,7 @@ TEST_F(PipeProcessTest, ASleepingSenderIsWokenByTheDeathOfItsPeer) {
   }};
   int sent = 0;
   while (a.send(sent) == push_status::ok) ++sent;
-  EXPECT_EQ(sent, 16);
+  EXPECT_EQ(sent, 15);
   EXPECT_EQ(killer.join(), 0);
 }
 

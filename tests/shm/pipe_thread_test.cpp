@@ -104,6 +104,42 @@ TEST_P(PipeRingThreadTest, EveryRecordArrivesWholeAndInOrder) {
   EXPECT_EQ(r.direction.head.load(), r.direction.tail.load());
 }
 
+// Each of the two ways to hear of a record is enough, without anything else between the threads.
+TEST(PipeRingWaysTest, ARecordIsWholeForWhoSeesItsHeaderAndForWhoSeesTheTail) {
+  for (const bool by_tail : {true, false}) {
+    constexpr std::size_t count = 2'000;
+    lone_ring r(4096);
+    std::thread sending{[&] {
+      ring_sender sender{r.direction, r.ring(), r.bytes, r.name};
+      std::vector<std::byte> message;
+      for (std::size_t number = 0; number < count; ++number) {
+        fill(message, number, number % 100);
+        while (!sender.stage(message.data(), message.size(), record_header::first))
+          std::this_thread::yield();
+        sender.commit();
+      }
+    }};
+    ring_receiver receiver{r.direction, r.ring(), r.bytes, r.name};
+    ring_record record;
+    for (std::size_t number = 0; number < count; ++number) {
+      if (by_tail) {
+        // Relaxed: what it orders is left to the receiver, whose first look is at the tail.
+        while (r.direction.tail.load(std::memory_order_relaxed) <= record.end)
+          std::this_thread::yield();
+        EXPECT_TRUE(receiver.peek(record));
+      } else {
+        do receiver.look_closely();
+        while (!receiver.peek(record));
+      }
+      EXPECT_EQ(record.bytes, number % 100);
+      EXPECT_TRUE(is_whole(record, number)) << number;
+      receiver.pass(record.begin, record.end);
+      receiver.publish(1);
+    }
+    sending.join();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Traffic, PipeRingThreadTest,
                          testing::Values(traffic{256, 1, 4'000}, traffic{256, 3, 4'000},
                                          traffic{1024, 1, 4'000}, traffic{4096, 16, 4'000},

@@ -10,7 +10,7 @@
 namespace hawser::test {
 
 inline constexpr std::size_t pp_chunks = 12;  // of pp_small bytes
-inline constexpr std::size_t pp_room = 8;     // messages in each direction
+inline constexpr std::size_t pp_room = 7;     // messages in each direction
 inline constexpr std::size_t pp_small = 64;
 inline constexpr std::size_t pp_large = 9000;  // there are two of these
 

@@ -27,7 +27,7 @@ std::vector<std::vector<std::uint64_t>> pipe_outcomes_of(const pipe_case& c) {
   std::vector<std::uint64_t> after = before;
   // How many messages of c.bytes the ring has room for, when it is as the case begins.
   const std::size_t record = 8 + (c.bytes + 7) / 8 * 8;
-  const std::size_t room = pipe_case_ring / record - c.out_left;
+  const std::size_t room = (pipe_case_ring - 8) / record - c.out_left;
   switch (c.what) {
     case pipe_operation::send:
       if (room != 0 && !c.peer_closed) after.push_back(pipe_of_victim);
@@ -52,8 +52,8 @@ std::vector<pipe_case> pipe_cases() {
       {.name = "send.one", .what = send, .out_left = 1},
       {.name = "send.last_room", .what = send, .out_left = 4},
       {.name = "send.full", .what = send, .out_left = 5},
-      {.name = "send.fills_ring", .what = send, .out_left = 3, .bytes = 56},
-      {.name = "send.exactly_full", .what = send, .out_left = 4, .bytes = 56},
+      {.name = "send.fills_ring", .what = send, .out_left = 2, .bytes = 56},
+      {.name = "send.exactly_full", .what = send, .out_left = 3, .bytes = 56},
       {.name = "send.needs_pad", .what = send, .out_taken = 5},
       {.name = "send.after_laps", .what = send, .out_taken = 23, .out_left = 1},
       {.name = "send.to_closed", .what = send, .peer_closed = true},

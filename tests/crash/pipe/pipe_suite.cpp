@@ -21,6 +21,9 @@ suite pipe_suite() {
           {
               {"commits_before_bytes", "pipe.send.empty"},
               {"batch_in_the_open", "pipe.send_batch.empty"},
+              {"end_unmarked", "pipe.send.empty"},
+              {"end_mark_overruns", "pipe.send.exactly_full"},
+              {"tail_first", "pipe.send.empty"},
               {"overruns_receiver", "pipe.send.exactly_full"},
               {"send_wakes_nobody", "pipe.send.empty+receiver"},
               {"take_wakes_nobody", "pipe.receive.full+sender"},

@@ -36,8 +36,9 @@ namespace hawser::shm {
 
 /// What a creator chooses. `open_or_create` of an existing pipe demands the same values.
 struct pipe_options {
-  /// Room in each direction, rounded up to a power of two of at least 256. Messages of up to
-  /// about a quarter of it are sent by one store and can be read in place.
+  /// Room in each direction, rounded up to a power of two of at least 256; each message takes 8
+  /// more than its own bytes, and 8 stay free. Messages of up to about a quarter of it are sent by
+  /// one store and can be read in place.
   std::size_t bytes = std::size_t{64} * 1024;
   std::size_t message_bytes_max = std::size_t{1} << 30;  ///< A larger message is an error.
   mode_t mode = 0600;                                    ///< Who may open it, as for a file.

@@ -26,40 +26,49 @@
 ///                     a sweep of its owner: gone           another sweep sets it
 ///   gate[i].finished  the sender to end i, when it sends   nothing: it is gone then anyway
 ///                     no more
-///   to[i].tail        the sender to end i, to commit       what it staged behind it was not sent
+///   a header          the sender: of what it stages, the   what it staged was not sent
+///                     first one last, to commit
+///   to[i].tail        the sender to end i, after that      it lags behind; the headers say more
 ///   to[i].head        the receiver, end i                  nobody takes the rest
 ///   to[i].sent ...    the sender, the receiver, later      they lag behind; only counters look
 ///
 /// Operations (each store that commits is marked *; whoever dies leaves one side of it):
 ///
-///   send       at t, with room for the record and a pad before it:
-///              header, bytes; tail = t + size*; notify gate.data
-///   send n     all records; tail = end*; notify gate.data
+///   send       at t, with room for the record, a pad before it and a word behind it:
+///              bytes; word(t + size) = 0; header(t)*; tail = t + size; notify gate.data
+///   send n     all records but the first one's header; word(end) = 0; header(t)*; tail = end;
+///              notify gate.data
 ///   send parts likewise, as many as find room at a time; the last one's commit is the message's
-///   receive    tail != h: take the bytes; head = h + size*; notify gate.space
+///   receive    tail > h or header(h) != 0: take the bytes; head = h + size*; notify gate.space
 ///   close      ends[i] = gone*; wake everybody
 ///   finish     gate.finished = 1*; wake everybody
 ///
-/// A receiver at h sees tail == h: nothing, or the end of file if the sender has finished or is
-/// gone. Else, in header(h):
+/// What is committed is what the headers say. The tail is a short cut to it: a receiver that is
+/// behind knows by it how far it may go, and touches no line that the sender is writing. One that
+/// waits looks at the header, which comes together with the message.
+///
+/// A receiver at h sees header(h) == 0: nothing, or the end of file if the sender has finished or
+/// is gone. Else, in header(h):
 ///   pad                    go on at the beginning of the ring
 ///   first                  a message begins; what came of one whose end is missing is dropped
 ///   first | more, more, 0  parts: taken out of the ring one by one, together they are a message
 /// What a header claims is checked before it is used; anything else is an error, not a message.
 ///
-///   I1  From head to tail the ring holds whole records, one behind the other.
-///   I2  tail - head <= ring_bytes, also for what is staged behind tail. So the sender does not
-///       write over what the receiver has not taken.
+///   I1  From head on the ring holds whole records, one behind the other, and behind them a word
+///       that is 0. The tail is where one of them begins, or the 0 stands, or behind the head.
+///   I2  From head to that word and to what is staged there are ring_bytes at most. So the sender
+///       does not write over what the receiver has not taken.
 ///   I3  An end is taken once: 0 -> tag -> gone. So both sides begin at position 0, and what
 ///       they know of their own position need not be read from shared memory.
 ///   I4  A sender that dies in the middle of a message leaves parts without an end. Nobody else
 ///       sends in its place, so end of file follows, and they are dropped.
 ///
-///   E1  tail.store(release)       -> tail.load(acquire):  the records before it
+///   E1  header(t).store(release)  -> header(t).load(acquire):  the records committed with it
+///       tail.store(release)       -> tail.load(acquire):  the records before it
 ///   E2  head.store(release)       -> head.load(acquire) in send:  the receiver has read before
 ///       the sender writes over it
-///   E3  ends / finished.store(release) -> load(acquire) in receive, before the tail is looked at
-///       once more: what was committed before the end is seen by whoever sees the end
+///   E3  ends / finished.store(release) -> load(acquire) in receive, before the header is looked
+///       at once more: what was committed before the end is seen by whoever sees the end
 ///   E4  publish, light fence, event bits -> event bits, heavy fence, look again (event_count)
 #pragma once
 

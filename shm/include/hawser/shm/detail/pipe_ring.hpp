@@ -22,7 +22,8 @@ inline std::atomic<std::uint64_t>& header_at(std::byte* place) noexcept {
   return *reinterpret_cast<std::atomic<std::uint64_t>*>(place);
 }
 
-/// Used by one thread at a time. Records are staged, then committed together.
+/// Used by one thread at a time. Records are staged, then committed together, by the first one's
+/// header.
 class ring_sender {
  public:
   ring_sender(pipe_direction& to, std::byte* ring, std::uint64_t bytes,
@@ -33,7 +34,9 @@ class ring_sender {
   [[gnu::always_inline]] bool stage(const std::byte* data, std::size_t bytes, std::uint64_t flags) {
     const std::uint64_t size = record_size(bytes), left = mask_ + 1 - (at_ & mask_);
     const std::uint64_t pad = size > left ? left : 0;
-    if (at_ + pad + size > limit_ && !look_at_head(pad + size)) [[unlikely]]
+    const std::uint64_t needed =
+        pad + size + HAWSER_MUTATE(end_mark_overruns, end_mark_bytes, std::uint64_t{0});  // I2
+    if (at_ + needed > limit_ && !look_at_head(needed)) [[unlikely]]
       return false;
     if (pad != 0) [[unlikely]] {
       put_header(record_header::make(left - sizeof(std::uint64_t), record_header::pad));
@@ -41,20 +44,25 @@ class ring_sender {
     }
     prefetch();
     std::byte* const place = ring_ + (at_ & mask_);
-    HAWSER_MUTATE(commits_before_bytes, void(), to_.tail.store(at_ + size));
     put_header(record_header::make(bytes, flags));
+    HAWSER_MUTATE(commits_before_bytes, void(), header_at(place).store(record_header::make(bytes, flags).bits));
     if (bytes != 0) std::memcpy(place + sizeof(std::uint64_t), data, bytes);
     at_ += size;
     ++staged_;
-    HAWSER_MUTATE(batch_in_the_open, void(), to_.tail.store(at_));
+    HAWSER_MUTATE(batch_in_the_open, void(), header(begin_).store(first_.bits));
     return true;
   }
 
-  /// Commits what is staged, by one store.
+  /// Commits what is staged, by one store. Something is.
   [[gnu::always_inline]] void commit() noexcept {
+    HAWSER_MUTATE(end_unmarked, header(at_).store(0, std::memory_order_relaxed), void());  // I1
+    HAWSER_MUTATE(tail_first, void(), to_.tail.store(at_));
+    header(begin_).store(first_.bits,
+                         HAWSER_MUTATE(commit_not_released, std::memory_order_release,
+                                       std::memory_order_relaxed));  // E1. Commits.
     begin_ = at_;
-    to_.tail.store(at_, HAWSER_MUTATE(commit_not_released, std::memory_order_release,
-                                      std::memory_order_relaxed));  // E1. Commits.
+    to_.tail.store(at_, HAWSER_MUTATE(tail_not_released, std::memory_order_release,
+                                      std::memory_order_relaxed));  // E1
     to_.sent.store(to_.sent.load(std::memory_order_relaxed) + staged_, std::memory_order_relaxed);
     staged_ = 0;
   }
@@ -86,15 +94,20 @@ class ring_sender {
   }
 
  private:
-  static constexpr std::uint64_t header_bytes = sizeof(std::uint64_t);
+  static constexpr std::uint64_t header_bytes = sizeof(std::uint64_t), end_mark_bytes = 8;
   static constexpr std::uint64_t prefetch_distance = 576;
 
-  void put_header(record_header header) noexcept {
-    header_at(ring_ + (at_ & mask_)).store(header.bits, std::memory_order_relaxed);
+  std::atomic<std::uint64_t>& header(std::uint64_t at) const noexcept {
+    return header_at(ring_ + (at & mask_));
+  }
+  void put_header(record_header bits) noexcept {
+    if (at_ == begin_) first_ = bits;
+    else header(at_).store(bits.bits, std::memory_order_relaxed);
   }
 
   std::size_t room_seen(std::size_t most) const noexcept {
-    const std::uint64_t left = mask_ + 1 - (at_ & mask_), free = limit_ - at_;
+    const std::uint64_t left = mask_ + 1 - (at_ & mask_);
+    const std::uint64_t free = std::max(limit_ - at_, end_mark_bytes) - end_mark_bytes;
     // A record in front of the ring's end, or behind a pad at its beginning.
     const std::uint64_t space = std::max(std::min(left, free), free - std::min(free, left));
     return space <= header_bytes ? 0 : std::min<std::size_t>(most, space - header_bytes);
@@ -122,6 +135,7 @@ class ring_sender {
   std::uint64_t at_ = 0;     // staged up to here
   std::uint64_t limit_;      // the head as seen last, + the ring's size
   std::uint64_t staged_ = 0;
+  record_header first_;      // of the first one staged; nobody sees it before the commit
   const std::string& name_;
 };
 
@@ -140,7 +154,7 @@ class ring_receiver {
                 const std::string& name) noexcept
       : from_(from), ring_(ring), mask_(bytes - 1), name_(name) {}
 
-  /// Finds the next record, and leaves it there. False: none is committed.
+  /// Finds the next record, and leaves it there. False: none is seen.
   [[gnu::always_inline]] bool peek(ring_record& out) {
     for (;;) {
       if (!may_have_record()) return false;
@@ -148,7 +162,7 @@ class ring_receiver {
         refuse_ring(name_);
       std::byte* const place = ring_ + (at_ & mask_);
       const record_header header{header_at(place).load(std::memory_order_relaxed)};
-      const std::uint64_t left = std::min(mask_ + 1 - (at_ & mask_), tail_ - at_);
+      const std::uint64_t ends = mask_ + 1 - (at_ & mask_), left = std::min(ends, tail_ - at_);
       // Most messages are as long as the one before. Guessing that lets the processor begin with the
       // next one before this one's header has come from the sender's cache.
       if (header.bits == usual_.bits && usual_size_ <= left) [[likely]] {
@@ -165,7 +179,7 @@ class ring_receiver {
         out = {place + sizeof(std::uint64_t), usual_bytes_, at_, at_ + size, header};
         return true;
       }
-      if (!header.is_pad() || size != left || left > mask_) refuse_ring(name_);
+      if (!header.is_pad() || size != ends || size > mask_) refuse_ring(name_);
       at_ += size;
     }
   }
@@ -185,16 +199,40 @@ class ring_receiver {
   }
 
   /// Whether `peek` would find something (or a pad).
-  bool may_have_record() noexcept {
-    return at_ != tail_ || (tail_ = from_.tail.load(std::memory_order_acquire)) != at_;  // E1
-  }
+  bool may_have_record() noexcept { return at_ != tail_ || look(); }
+  /// Lets the next look find everything that is committed, also by a sender that died before it
+  /// stored the tail.
+  void look_closely() noexcept { looks_ = looks_at_tail; }
 
  private:
+  // Who is here before the sender looks at the tail, which tells of all that is there: it leaves
+  // the lines alone that the sender writes. Who has to wait looks at the header: it comes in the
+  // same line as the message.
+  static constexpr unsigned looks_at_tail = 2;
+
+  bool look() noexcept {
+    if (looks_ < looks_at_tail) {
+      ++looks_;
+      const std::uint64_t tail = from_.tail.load(std::memory_order_acquire);  // E1
+      // It may lag behind.
+      if (static_cast<std::int64_t>(tail - at_) <= 0) return false;
+      tail_ = tail;
+    } else {
+      const record_header header{
+          header_at(ring_ + (at_ & mask_)).load(std::memory_order_acquire)};  // E1
+      if (header.bits == 0) return false;
+      tail_ = at_ + record_size(header.bytes());
+    }
+    looks_ = 0;
+    return true;
+  }
+
   pipe_direction& from_;
   std::byte* ring_;
   std::uint64_t mask_;
   std::uint64_t at_ = 0;
-  std::uint64_t tail_ = 0;
+  std::uint64_t tail_ = 0;  // committed up to here, as far as we know
+  unsigned looks_ = 0;      // in vain, since the last record
   record_header usual_;
   std::uint64_t usual_size_ = 0;
   std::size_t usual_bytes_ = 0;
