@@ -53,8 +53,8 @@ void forget_other_threads() noexcept {
 }  // namespace
 
 ending_note& add_ending_note() noexcept {
-  [[maybe_unused]] static const int registered = pthread_atfork(
-      [] { mutex.lock(); }, [] { mutex.unlock(); }, forget_other_threads);
+  [[maybe_unused]] static const int registered =
+      pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, forget_other_threads);
   static thread_local note_of_this_thread note;
   my_ending_note = &note;
   return note;

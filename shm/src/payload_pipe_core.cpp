@@ -13,8 +13,7 @@ std::size_t ring_bytes_for(std::size_t capacity, std::size_t message_bytes) {
   const std::size_t record = record_size(message_bytes);
   if (capacity >= pipe_ring_max / record) return pipe_ring_max + 1;  // which is refused
   // In one record each: so that each is sent by one store, and a sweep can read the ring.
-  return std::max((capacity + 1) * record,
-                  4 * (message_bytes + sizeof(std::uint64_t)));
+  return std::max((capacity + 1) * record, 4 * (message_bytes + sizeof(std::uint64_t)));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 // Channels whose memory somebody writes over: what tests/fuzz found, and what it would need long to
-// find, each built by hand. (Queues: queue_damage_test.cpp.)
+// find, each built by hand. (Queues: queue_damage_test.cpp, pipes: pipe_damage_test.cpp.)
 
 #include "../crash/raw_segment.hpp"
+#include "pipe_memory.hpp"
 #include "segment_support.hpp"
 #include <hawser/shm/array.hpp>
-#include <hawser/shm/byte_stream.hpp>
 #include <hawser/shm/payload_queue.hpp>
 #include <hawser/shm/pipe.hpp>
 #include <hawser/shm/queue.hpp>
@@ -57,77 +57,14 @@ using namespace std::chrono_literals;
 using shm::take_status;
 using shm::detail::array_layout;
 using shm::detail::array_part;
-using shm::detail::pipe_layout;
 using shm::detail::pool_layout;
 using shm::detail::pool_reference;
-using shm::detail::record_header;
 using shm::detail::topic_layout;
 using test::child;
 using test::note;
 using test::raw_segment;
+using test::ring_of;
 using test::unique_name;
-
-// Pipes.
-
-/// As if all of the ring towards end 1 had been sent.
-void send_all(const raw_segment& memory) {
-  auto& pipe = memory.body<pipe_layout>();
-  pipe.to[1].tail.store(pipe.ring_bytes);
-}
-
-/// The words of the ring towards end 1, which lies second.
-std::span<std::uint64_t> ring_of(const raw_segment& memory) {
-  auto& pipe = memory.body<pipe_layout>();
-  auto* const first = reinterpret_cast<std::byte*>(&pipe + 1) + pipe.ring_bytes;
-  return {reinterpret_cast<std::uint64_t*>(first), pipe.ring_bytes / 8};
-}
-
-struct stream {
-  std::string name = unique_name();
-  shm::byte_stream a{create_only, name, {.bytes = 256}}, b{open_only, name};
-  raw_segment memory{name};
-  std::array<std::byte, 64> bytes{};
-};
-
-TEST(PipeDamageTest, AStreamOfEmptyRecordsIsNoLoopWithoutEnd) {
-  stream s;
-  for (auto& word : ring_of(s.memory)) word = record_header::make(0, record_header::first).bits;
-  send_all(s.memory);
-  EXPECT_ERROR(errc::damaged, "wrote over", s.b.try_read_some(s.bytes));
-  EXPECT_ERROR(errc::damaged, "wrote over", s.b.read_some_for(s.bytes, 5ms));
-}
-
-TEST(PipeDamageTest, ARecordThatGetsShorterWhileItIsReadIsRefused) {
-  stream s;
-  ASSERT_EQ(s.a.write(std::span{s.bytes}.first(50)).bytes, 50U);
-  ASSERT_EQ(s.b.read_some(std::span{s.bytes}.first(40)), 40U);
-  ring_of(s.memory)[0] = record_header::make(8, record_header::first).bits;
-  EXPECT_ERROR(errc::damaged, "wrote over", s.b.try_read_some(s.bytes));
-}
-
-TEST(PipeDamageTest, EmptyPartsAreNoMessageWithoutEnd) {
-  const std::string name = unique_name();
-  shm::pipe<std::string> a{create_only, name, {.bytes = 256}}, b{open_only, name};
-  const raw_segment memory{name};
-  for (auto& word : ring_of(memory)) word = record_header::make(0, record_header::more).bits;
-  ring_of(memory)[0] |= record_header::first;
-  send_all(memory);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(b.try_receive(), std::nullopt);
-  EXPECT_EQ(b.receive_for(2ms), std::nullopt);
-}
-
-TEST(PipeDamageTest, ARingFullOfPartsIsReadOnce) {
-  const std::string name = unique_name();
-  shm::pipe<std::string> a{create_only, name, {.bytes = 256}}, b{open_only, name};
-  const raw_segment memory{name};
-  const auto ring = ring_of(memory);
-  for (std::size_t part = 0; part < 4; ++part)
-    ring[part * 8] = record_header::make(56, record_header::more).bits;
-  ring[0] |= record_header::first;
-  send_all(memory);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(b.try_receive(), std::nullopt);
-  EXPECT_EQ(b.receive_for(2ms), std::nullopt);
-}
 
 // Encoded messages.
 

@@ -13,9 +13,6 @@
 #include <thread>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
 namespace hawser {
 namespace {
 
@@ -393,113 +390,6 @@ TEST(PipeTest, CallsBackWhenReadableAndWritable) {
   p.a.close();
   ASSERT_EQ(called.get_future().wait_for(test::patience), std::future_status::ready);
   EXPECT_TRUE(p.b.ended());
-}
-
-/// A second mapping, to do what no sender does.
-class raw_pipe {
- public:
-  explicit raw_pipe(const std::string& name) {
-    const int fd = ::open(test::path_of(name).c_str(), O_RDWR | O_CLOEXEC);
-    struct stat status {};
-    fstat(fd, &status);
-    bytes_ = static_cast<std::size_t>(status.st_size);
-    base_ =
-        static_cast<std::byte*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-    ::close(fd);
-  }
-  ~raw_pipe() { munmap(base_, bytes_); }
-  shm::detail::pipe_layout& layout() const {
-    return *reinterpret_cast<shm::detail::pipe_layout*>(base_ + shm::detail::body_offset);
-  }
-  /// The header of the first record towards `end`.
-  std::uint64_t& header(unsigned end) const {
-    return *reinterpret_cast<std::uint64_t*>(base_ + shm::detail::body_offset +
-                                             sizeof(shm::detail::pipe_layout) +
-                                             end * layout().ring_bytes);
-  }
-
- private:
-  std::byte* base_ = nullptr;
-  std::size_t bytes_ = 0;
-};
-
-TEST(PipeTest, DamagedMemoryIsAnErrorAndNothingElse) {
-  using header = shm::detail::record_header;
-  const std::uint64_t wrong[] = {
-      1,
-      ~std::uint64_t{0},
-      header::make(4096, header::first).bits,                // beyond the ring
-      header::make(0xFFFF'FFFF, header::first).bits,         // far beyond it
-      header::make(16, 0).bits,                              // a part of nothing
-      header::make(16, header::pad).bits,                    // a pad that ends too early
-      header::make(4096 - 8, header::pad).bits,              // a ring full of pad
-      header::make(16, header::first | header::pad).bits,    // both
-      header::make(16, header::first).bits ^ header::marker  // no marker
-  };
-  for (const std::uint64_t bits : wrong) {
-    both<std::string> p{{.bytes = 4096}};
-    raw_pipe{p.name}.header(1) = bits;
-    raw_pipe{p.name}.layout().to[1].tail.store(4096);
-    EXPECT_ERROR(errc::damaged, "another process wrote over its memory", p.b.try_receive());
-  }
-  for (const std::uint64_t tail :
-       {std::uint64_t{8}, std::uint64_t{4104}, std::uint64_t{1} << 62}) {
-    both<std::string> p{{.bytes = 4096}};
-    raw_pipe{p.name}.header(1) = header::make(16, header::first).bits;
-    raw_pipe{p.name}.layout().to[1].tail.store(tail);  // in a record, or beyond the ring
-    EXPECT_ERROR(errc::damaged, "another process wrote over its memory", p.b.try_receive());
-  }
-  {
-    both<std::string> p{{.bytes = 4096}};
-    raw_pipe{p.name}.layout().to[1].head.store(8192);  // more was taken than was sent
-    EXPECT_ERROR(errc::damaged, "another process wrote over its memory",
-                 for (int i = 0; i < 1000; ++i)(void) p.a.try_send("text"));
-  }
-  {
-    both<std::string> p{{.bytes = 4096}};
-    shm::pipe<std::string>& sender = p.a;
-    sender.send("12345");
-    raw_pipe{p.name}.header(1) = header::make(5, header::first | header::more).bits;
-    EXPECT_EQ(p.b.try_receive(), std::nullopt);  // a part, and its end may come
-    sender.send("whole");
-    EXPECT_EQ(p.b.try_receive(), "whole");
-  }
-  {
-    both<std::uint64_t> p{{.bytes = 4096}};
-    p.a.send(7);
-    raw_pipe{p.name}.header(1) = header::make(5, header::first).bits;
-    EXPECT_ERROR(errc::damaged, "another size than its type", p.b.try_receive());
-    EXPECT_EQ(p.b.try_receive(), std::nullopt);
-  }
-}
-
-// A sender that dies between the two leaves a header without its tail.
-TEST(PipeTest, WhatTheHeaderSaysIsReceivedBeforeTheEndOfFile) {
-  for (const bool empty : {true, false}) {
-    both<std::uint64_t> p{{.bytes = 4096}};
-    p.a.send(1);
-    if (empty) {
-      EXPECT_EQ(p.b.try_receive(), 1U);
-    }
-    p.a.send(2);
-    raw_pipe{p.name}.layout().to[1].tail.store(16);
-    p.a.close();
-    if (!empty) {
-      EXPECT_EQ(p.b.try_receive(), 1U);
-    }
-    EXPECT_EQ(p.b.receive(), 2U);
-    EXPECT_EQ(p.b.receive(), std::nullopt);
-    EXPECT_TRUE(p.b.ended());
-  }
-}
-
-TEST(PipeTest, DamagedSizesAreRefusedWhenItIsOpened) {
-  for (const std::uint64_t bytes : {0ULL, 100ULL, 8192ULL, 1ULL << 40, ~0ULL}) {
-    const std::string name = unique_name();
-    shm::pipe<int> a{create_only, name, {.bytes = 4096}};
-    raw_pipe{name}.layout().ring_bytes = bytes;
-    EXPECT_ERROR(errc::damaged, "its sizes do not fit", shm::pipe<int>(open_only, name));
-  }
 }
 
 }  // namespace

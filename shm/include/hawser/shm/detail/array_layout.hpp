@@ -40,8 +40,8 @@
 ///   E2  committed.store(1, release) -> committed.load(acquire) in a sweep: first, count, journal
 #pragma once
 
-#include <hawser/shm/detail/robust_lock.hpp>
 #include <hawser/shm/detail/read_once.hpp>
+#include <hawser/shm/detail/robust_lock.hpp>
 #include <hawser/shm/detail/segment_layout.hpp>
 
 #include <algorithm>

@@ -124,9 +124,7 @@ class pipe_core {
     return status != take_status::empty ? status : peek_slowly(out, until);
   }
   /// Whether it lies in shared memory, where it may be written over; else it is put together.
-  bool in_ring(const pipe_message& message) const noexcept {
-    return message.data != parts_.data();
-  }
+  bool in_ring(const pipe_message& message) const noexcept { return message.data != parts_.data(); }
   /// Takes the message last peeked at; does nothing for another.
   void take(const pipe_message& message) noexcept {
     if (pass(message)) publish(1);

@@ -46,7 +46,8 @@ class ring_sender {
     prefetch();
     std::byte* const place = ring_ + (at_ & mask_);
     put_header(record_header::make(bytes, flags));
-    HAWSER_MUTATE(commits_before_bytes, void(), header_at(place).store(record_header::make(bytes, flags).bits));
+    HAWSER_MUTATE(commits_before_bytes, void(),
+                  header_at(place).store(record_header::make(bytes, flags).bits));
     if (std::byte* const to = place + header_bytes; bytes <= copied_in_words)
       write_words(reinterpret_cast<shared_word*>(to), data, bytes);
     else std::memcpy(to, data, bytes);
@@ -60,9 +61,8 @@ class ring_sender {
   [[gnu::always_inline]] void commit() noexcept {
     HAWSER_MUTATE(end_unmarked, header(at_).store(0, std::memory_order_relaxed), void());  // I1
     HAWSER_MUTATE(tail_first, void(), to_.tail.store(at_));
-    header(begin_).store(first_.bits,
-                         HAWSER_MUTATE(commit_not_released, std::memory_order_release,
-                                       std::memory_order_relaxed));  // E1. Commits.
+    header(begin_).store(first_.bits, HAWSER_MUTATE(commit_not_released, std::memory_order_release,
+                                                    std::memory_order_relaxed));  // E1. Commits.
     begin_ = at_;
     to_.tail.store(at_, HAWSER_MUTATE(tail_not_released, std::memory_order_release,
                                       std::memory_order_relaxed));  // E1
@@ -141,7 +141,7 @@ class ring_sender {
   std::uint64_t at_ = 0;     // staged up to here
   std::uint64_t limit_;      // the head as seen last, + the ring's size
   std::uint64_t staged_ = 0;
-  record_header first_;      // of the first one staged; nobody sees it before the commit
+  record_header first_;  // of the first one staged; nobody sees it before the commit
   const std::string& name_;
 };
 

@@ -22,14 +22,15 @@ class adaptive_spin {
     static const bool alone = processors() == 1;
     if (alone) return false;
     const std::uint32_t turns = turns_.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0, pauses = 1; i < turns; i += cost + pauses) {
+    for (std::uint32_t i = 0; i < turns;) {  // looks and pauses
       if (hint()) {
         turns_.store(std::min(most, turns + turns / 4 + 1), std::memory_order_relaxed);
         return true;
       }
       // Each look takes the line away from whoever is about to write it: rarer, the longer it takes.
-      pauses = std::min(32U, 1 + i / 4);
+      const std::uint32_t pauses = std::min(32U, 1 + i / 4);
       for (std::uint32_t p = 0; p < pauses; ++p) cpu_relax();
+      i += cost + pauses;
     }
     turns_.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
     return false;
