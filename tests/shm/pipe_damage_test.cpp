@@ -56,6 +56,17 @@ TEST(PipeDamageTest, DamagedMemoryIsAnErrorAndNothingElse) {
     ring_of(p.memory)[0] = bits;
     p.memory.body<pipe_layout>().to[1].tail.store(4096);
     EXPECT_ERROR(errc::damaged, "another process wrote over its memory", p.b.try_receive());
+    both<std::string> by_header;  // whose tail has not come
+    ring_of(by_header.memory)[0] = bits;
+    EXPECT_ERROR(errc::damaged, "another process wrote over its memory",
+                 by_header.b.receive_for(test::patience));
+  }
+  {
+    both<std::string> p;  // a tail behind the head only lags
+    p.memory.body<pipe_layout>().to[1].tail.store(~std::uint64_t{0});
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(p.b.try_receive(), std::nullopt);
+    EXPECT_EQ(p.a.try_send("text"), shm::push_status::ok);
+    EXPECT_EQ(p.b.try_receive(), "text");
   }
   for (const std::uint64_t tail : {std::uint64_t{8}, std::uint64_t{4104}, std::uint64_t{1} << 62}) {
     both<std::string> p;

@@ -87,11 +87,12 @@ TEST(SegmentLifetimeTest, KeptSegmentOfKilledProcessesLosesNothing) {
 }
 
 TEST(SegmentLifetimeTest, RemoveStaleTakesOnlyWhatNobodyUses) {
-  const std::string live = unique_name(), kept = unique_name(), stale = unique_name();
+  const std::string ours = unique_name() + ".", live = ours + "live", kept = ours + "kept",
+                    stale = ours + "stale", other = unique_name() + ".other";
   shm::queue<int> used{create_only, live};
   { shm::queue<int>{create_only, kept, {.keep = true}}.push(1); }
   child owner{[&](const child::report& ready) {
-    shm::queue<int> q{create_only, stale};
+    shm::queue<int> q{create_only, stale}, p{create_only, other};
     ready();
     pause();
     return 0;
@@ -99,11 +100,13 @@ TEST(SegmentLifetimeTest, RemoveStaleTakesOnlyWhatNobodyUses) {
   ASSERT_TRUE(owner.await_report());
   owner.kill_and_join();
 
-  EXPECT_EQ(shm::remove_stale(stale), 1U);
+  EXPECT_EQ(shm::remove_stale(ours), 1U);
 
   EXPECT_TRUE(exists_in_shm(live));
   EXPECT_TRUE(exists_in_shm(kept));
   EXPECT_FALSE(exists_in_shm(stale));
+  EXPECT_TRUE(exists_in_shm(other));  // stale, but not named
+  EXPECT_EQ(shm::remove_stale(other), 1U);
   EXPECT_TRUE(shm::remove(kept));
 }
 

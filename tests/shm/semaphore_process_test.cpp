@@ -67,6 +67,13 @@ class endless_patience {
   ~endless_patience() { shm::detail::permit_core::set_patience(10ms); }
 };
 
+/// Until so many are in line. The waits do not tell: who attaches wakes those in line, and they wait
+/// once more.
+void await_line(const std::string& name, std::uint64_t count) {
+  ASSERT_TRUE(eventually(
+      [&] { return test::figure(shm::find_channel(name)->details, "waiting") == count; }));
+}
+
 /// Until so many have gone to sleep.
 template <class Channel>
 void await_waits(const Channel& channel, std::uint64_t count) {
@@ -173,9 +180,7 @@ TEST(SemaphoreProcessTest, WaitersGoInTheOrderInWhichTheyCame) {
       all->turn[i] = ++all->next;
       own.release(3 - i);
     }));
-    // Not by the waits: who attaches wakes those who are in line, and they wait once more.
-    ASSERT_TRUE(eventually(
-        [&] { return test::figure(shm::find_channel(name)->details, "waiting") == i + 1; }));
+    await_line(name, i + 1);
   }
   s.release();
   s.release();
@@ -249,9 +254,8 @@ TEST(SemaphoreProcessTest, StoppedWaiterLetsOthersPassAndKeepsItsPlace) {
   ASSERT_TRUE(s.try_acquire_for(patience));
   const endless_patience later_does_not_pass_it_over;
   const auto later = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(); });
-  const auto waits = s.counters().waits;
+  await_line(name, 2);
   waiter->signal(SIGCONT);
-  await_waits(s, waits + 1);  // it has looked, and is the first in line again
   s.release();
   EXPECT_TRUE(waiter->await_report());
   EXPECT_EQ(s.available(), 0U);
@@ -267,7 +271,7 @@ TEST(SemaphoreProcessTest, KilledWaiterDoesNotHoldUpTheLine) {
     const auto first = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(3); });
     await_waits(s, 1);
     const auto second = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(2); });
-    await_waits(s, 2);
+    await_line(name, 2);
     first->signal(SIGKILL);
     EXPECT_TRUE(second->await_report());
   }

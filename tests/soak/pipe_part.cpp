@@ -93,7 +93,7 @@ class payload_link {
     if (!got) return std::nullopt;
     letter m{};
     std::memcpy(&m, got->data.bytes().data(), sizeof m);
-    if (m.number != got->meta) m.check = ~m.check;
+    if (m.number != got->meta) m.check = ~m.check;  // torn
     return m;
   }
   bool ended() { return end_->ended(); }
