@@ -150,28 +150,26 @@ take_status pipe_core::nothing_there(pipe_message& out) {
   return take_status::empty;
 }
 
-take_status pipe_core::assemble(ring_record& record, pipe_message& out) {
+take_status pipe_core::assemble(pipe_message& out) {
   // At most a ring of parts at a time: while more and more come, a deadline is looked at.
   for (std::uint64_t passed = 0; !assembled_;) {
-    const record_header header = record.header;
+    const record_header header = out.header;
     if (header.is_first()) drop_parts();  // what was begun before has no end
     else if (!assembling_) refuse_ring(name_);
-    if (header.is_whole_message()) {
-      out = {record.data, record.bytes, record.begin, record.end};
-      return take_status::ok;
-    }
-    if (record.bytes > message_bytes_max_ - parts_.size()) refuse_ring(name_);
-    parts_.insert(parts_.end(), record.data, record.data + record.bytes);
+    if (header.is_whole_message()) return take_status::ok;
+    if (out.bytes > message_bytes_max_ - parts_.size()) refuse_ring(name_);
+    parts_.insert(parts_.end(), out.data, out.data + out.bytes);
     assembling_ = true;
     assembled_ = !header.has_more();
     if (assembled_) break;  // its last record stays until the message is taken
-    receiver_.pass(record.begin, record.end);
+    receiver_.pass(out.begin, out.end);
     publish(0);
-    passed += record.end - record.begin;
+    passed += out.end - out.begin;
     if (passed >= ring_bytes_) return take_status::empty;
-    if (!receiver_.peek(record)) return nothing_there(out);
+    if (!receiver_.peek(out)) return nothing_there(out);
   }
-  out = {parts_.data(), parts_.size(), record.begin, record.end};
+  out.data = parts_.data();
+  out.bytes = parts_.size();
   return take_status::ok;
 }
 

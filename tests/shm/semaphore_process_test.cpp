@@ -267,11 +267,12 @@ TEST(SemaphoreProcessTest, KilledWaiterDoesNotHoldUpTheLine) {
   for (int round = 0; round < 10; ++round) {
     const std::string name = unique_name();
     shm::semaphore s{create_only, name, {.permits = 3}};
-    s.acquire();
+    s.acquire(2);
     const auto first = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(3); });
-    await_waits(s, 1);
+    await_line(name, 1);
     const auto second = asleep_in<shm::semaphore>(name, [](auto& own) { own.acquire(2); });
     await_line(name, 2);
+    s.release();  // enough for the second, whose turn it is not
     first->signal(SIGKILL);
     EXPECT_TRUE(second->await_report());
   }

@@ -35,12 +35,9 @@ struct pipe_request {
 /// A name that nobody guesses.
 std::string unguessable_name();
 
-/// A message that waits to be taken: in the ring, or put together from its parts.
-struct pipe_message {
-  const std::byte* data = nullptr;
-  std::size_t bytes = 0;
-  std::uint64_t begin = 0, end = 0;  // its last record, still in the ring
-};
+/// A message that waits to be taken: a record, or put together from several, of which the last one
+/// is still in the ring.
+using pipe_message = ring_record;
 
 /// Calls `visit` with the first 8 bytes of every message that waits before end `end`, for a pipe
 /// without messages in parts. Its sender or its receiver takes no part any more; else what is
@@ -110,14 +107,9 @@ class pipe_core {
   take_status try_peek(pipe_message& out) {
     if (body_->ends[me_].load(std::memory_order_relaxed) != channel_.tag_if_attached()) [[unlikely]]
       return not_ours();
-    if (ring_record record; receiver_.peek(record)) [[likely]] {
-      if (record.header.is_whole_message() && !assembling_) [[likely]] {
-        out = {record.data, record.bytes, record.begin, record.end};
-        return take_status::ok;
-      }
-      return assemble(record, out);
-    }
-    return nothing_there(out);
+    if (!receiver_.peek(out)) [[unlikely]]
+      return nothing_there(out);
+    return out.header.is_whole_message() && !assembling_ ? take_status::ok : assemble(out);
   }
   take_status peek(pipe_message& out, const deadline& until) {
     const take_status status = try_peek(out);
@@ -202,7 +194,7 @@ class pipe_core {
 
   take_status not_ours() const;
   take_status nothing_there(pipe_message& out);
-  take_status assemble(ring_record& record, pipe_message& out);
+  take_status assemble(pipe_message& out);
   take_status peek_slowly(pipe_message& out, const deadline& until);
   void drop_parts() noexcept;
 

@@ -6,6 +6,7 @@
 #include <hawser/shm/detail/pipe_layout.hpp>
 #include <hawser/shm/detail/prefetch.hpp>
 #include <hawser/shm/detail/shared_words.hpp>
+#include <hawser/shm/detail/spin.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace hawser::shm::detail {
 
@@ -215,6 +217,9 @@ class ring_receiver {
   // the lines alone that the sender writes. Who has to wait looks at the header: it comes in the
   // same line as the message.
   static constexpr unsigned looks_at_tail = 2;
+  // So often there was something behind what had been found before, but little: a stream, and not
+  // a request in two messages.
+  static constexpr unsigned small_finds_max = 8;
 
   bool look() noexcept {
     if (looks_ < looks_at_tail) {
@@ -222,24 +227,39 @@ class ring_receiver {
       const std::uint64_t tail = from_.tail.load(std::memory_order_acquire);  // E1
       // It may lag behind.
       if (static_cast<std::int64_t>(tail - at_) <= 0) return false;
-      tail_ = tail;
+      tail_ = tail - at_ < enough_ && ++small_finds_ > small_finds_max ? gather(tail) : tail;
     } else {
       const record_header header{
           header_at(ring_ + (at_ & mask_)).load(std::memory_order_acquire)};  // E1
       __builtin_prefetch(ring_ + ((at_ + 64) & mask_));  // of a message that has come
       if (header.bits == 0) return false;
+      small_finds_ = 0;
       tail_ = at_ + record_size(header.bytes());
     }
     looks_ = 0;
     return true;
   }
 
+  /// Lets more come, for as long as it does. Who follows a busy sender record by record has the
+  /// cache lines go to and fro for each, and both wait for them.
+  [[gnu::noinline]] std::uint64_t gather(std::uint64_t tail) const noexcept {
+    for (int looks = 0; looks < 2 && tail - at_ < enough_; ++looks) {
+      pause_a_moment();
+      const std::uint64_t last =
+          std::exchange(tail, from_.tail.load(std::memory_order_acquire));  // E1
+      if (tail == last) break;
+    }
+    return tail;
+  }
+
   pipe_direction& from_;
   std::byte* ring_;
   std::uint64_t mask_;
+  std::uint64_t enough_ = std::min<std::uint64_t>((mask_ + 1) / 4, 8192);
   std::uint64_t at_ = 0;
   std::uint64_t tail_ = 0;  // committed up to here, as far as we know
   unsigned looks_ = 0;      // in vain, since the last record
+  unsigned small_finds_ = 0;
   record_header usual_;
   std::uint64_t usual_size_ = 0;
   std::size_t usual_bytes_ = 0;

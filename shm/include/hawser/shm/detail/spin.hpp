@@ -48,13 +48,16 @@ class adaptive_spin {
   std::atomic<std::uint32_t> turns_{256};
 };
 
+inline void pause_a_moment() noexcept {
+  for (int i = 0; i < 32; ++i) cpu_relax();
+}
+
 /// Waits a moment until there is enough, when there is little. For senders that found no room: a full
 /// channel gives its receivers plenty to do, and who fills each gap at once has the cache lines go to
 /// and fro for every message.
 template <class Enough>
 void let_gather(Enough enough) noexcept {
-  for (int looks = 0; looks < 16 && !enough(); ++looks)
-    for (int i = 0; i < 32; ++i) cpu_relax();
+  for (int looks = 0; looks < 16 && !enough(); ++looks) pause_a_moment();
 }
 
 }  // namespace hawser::shm::detail
