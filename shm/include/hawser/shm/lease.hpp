@@ -71,8 +71,13 @@ class [[nodiscard]] lease {
 
  private:
   friend class queue<T>;
-  lease(detail::queue_core& core, const detail::taken_slot& slot)
-      : core_(&core), slot_(slot), status_(take_status::ok) {
+  /// Of the message that `take(visit)` takes, noted where it stays: copying what was just written
+  /// would wait for the processor's stores.
+  template <class Take>
+  lease(detail::queue_core& core, Take&& take) {
+    status_ = take([this](const detail::taken_slot& taken) noexcept { slot_ = taken; }).status;
+    if (status_ != take_status::ok) return;
+    core_ = &core;
     try {
       held_.take(slot_, core);
     } catch (...) {
@@ -86,7 +91,11 @@ class [[nodiscard]] lease {
     std::size_t done = 0;
     try {
       leases.reserve(slots.size());
-      for (; done < slots.size(); ++done) leases.push_back(lease{core, slots[done]});
+      for (; done < slots.size(); ++done)
+        leases.push_back(lease{core, [&](auto visit) {
+                                 visit(slots[done]);
+                                 return detail::take_result{1, take_status::ok};
+                               }});
     } catch (...) {
       // The lease that failed gave its own message back; the later ones have no lease yet.
       for (std::size_t i = done + (leases.capacity() != 0 ? 1 : 0); i < slots.size(); ++i)

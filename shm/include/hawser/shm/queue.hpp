@@ -315,10 +315,7 @@ class queue {
 
   template <class Take>
   lease_type lease_with(Take&& take) {
-    detail::taken_slot slot;
-    const auto result = take([&](const detail::taken_slot& taken) noexcept { slot = taken; });
-    if (result.count == 0) return lease_type{result.status};
-    return lease_type{*core_, slot};
+    return lease_type{*core_, take};
   }
   lease_type lease_before(const detail::deadline& until) {
     return lease_with([&](auto&& visit) { return core_->template take<false>(1, until, visit); });
