@@ -71,8 +71,8 @@ asio::awaitable<void> send_after(asio::steady_timer timer, shm::queue<int>& mess
   std::ignore = messages.try_push(number);
 }
 
-asio::awaitable<void> receive(shm::queue<int>& messages, int count, record& seen) {
-  const auto start = std::chrono::steady_clock::now();
+asio::awaitable<void> receive(shm::queue<int>& messages, int count,
+                              std::chrono::steady_clock::time_point start, record& seen) {
   for (; seen.messages < count; ++seen.messages) {
     const auto number = co_await shm::async_pop(messages, asio::use_awaitable);
     if (!number) co_return;
@@ -119,7 +119,7 @@ int main(int argc, char** argv) try {
     asio::steady_timer timer{scheduler, end + std::chrono::microseconds{number}};  // in order
     asio::co_spawn(scheduler, send_after(std::move(timer), messages, number), asio::detached);
   }
-  asio::co_spawn(scheduler, receive(messages, count, seen), asio::detached);
+  asio::co_spawn(scheduler, receive(messages, count, start, seen), asio::detached);
   asio::co_spawn(scheduler, listen(greetings, seen), asio::detached);
   scheduler.run();  // until every coroutine has ended
 
