@@ -264,9 +264,9 @@ TEST(QueueTest, TimesAreAsFarAwayAsTheirTypesAllow) {
       std::this_thread::sleep_for(5ms);
       q.push(2);
     }};
-    EXPECT_EQ(by_time ? q.pop_until(std::chrono::sys_days::max())
-                      : q.pop_for(std::chrono::hours::max()),
-              2);
+    EXPECT_EQ(
+        by_time ? q.pop_until(std::chrono::sys_days::max()) : q.pop_for(std::chrono::hours::max()),
+        2);
     later.join();
   }
 }

@@ -136,8 +136,7 @@ template <class Rep, class Period, waited_for... What>
 template <class Clock, class Duration, waited_for... What>
 [[nodiscard]] std::optional<std::size_t> wait_any_until(
     std::chrono::time_point<Clock, Duration> time, What&&... what) {
-  return detail::wait_any_before(detail::deadline_at(time),
-                                 std::forward<What>(what)...);
+  return detail::wait_any_before(detail::deadline_at(time), std::forward<What>(what)...);
 }
 
 /// The same for a number of conditions that is known only when the program runs; they may be used
