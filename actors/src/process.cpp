@@ -55,7 +55,7 @@ process process::start(const process_options& options, const detail::entry& entr
                      "this program's main() does not begin with \"if (auto status = "
                      "hawser::actors::run_as_child(argc, argv)) return *status;\"; add that line");
   return process{detail::process_keeper::instance().start(content, options.start_timeout,
-                                                          options.stop_timeout)};
+                                                          options.stop_timeout, options.give_up)};
 }
 
 const detail::child_record& process::record(const char* operation) const {

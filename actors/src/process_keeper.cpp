@@ -192,9 +192,10 @@ std::shared_ptr<child_record> process_keeper::launch_child(const order& content,
 
 std::shared_ptr<child_record> process_keeper::start(const order& content,
                                                     std::chrono::milliseconds timeout,
-                                                    std::chrono::milliseconds stop_timeout) try {
+                                                    std::chrono::milliseconds stop_timeout,
+                                                    const std::stop_token& give_up) try {
   const auto child = on_thread([&] { return launch_child(content, stop_timeout); });
-  await_decision(*child, timeout);
+  await_decision(*child, timeout, give_up);
   std::unique_lock hold{child->mutex};
   if (child->ready) return child;
 
@@ -208,6 +209,9 @@ std::shared_ptr<child_record> process_keeper::start(const order& content,
                      "it ended before it was ready (" + to_string(*status) +
                          (status->signal() ? "); look for who killed it"
                                            : "); make run_as_child the first line of main()"));
+  if (give_up.stop_requested())
+    throw make_error(errc::busy, "start process", content.name,
+                     "it was given up before its main() reached run_as_child; start it again");
   throw make_error(errc::busy, "start process", content.name,
                    "its main() did not reach run_as_child within " +
                        std::to_string(timeout.count()) +
@@ -220,20 +224,27 @@ std::shared_ptr<child_record> process_keeper::start(const order& content,
   throw start_error(ENOMEM, content.name, "memory");
 }
 
-void process_keeper::await_decision(const child_record& child, std::chrono::milliseconds timeout) {
+void process_keeper::await_decision(const child_record& child, std::chrono::milliseconds timeout,
+                                    const std::stop_token& give_up) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const auto is_decided = [&] {
     const std::scoped_lock hold{child.mutex};
     return child.is_decided();
   };
   if (!on_keeper_thread) {
+    const std::stop_callback wake{give_up, [&] {
+                                    const std::scoped_lock hold{child.mutex};
+                                    child.changed.notify_all();
+                                  }};
     std::unique_lock hold{child.mutex};
-    child.changed.wait_until(hold, deadline, [&] { return child.is_decided(); });
+    child.changed.wait_until(hold, deadline,
+                             [&] { return child.is_decided() || give_up.stop_requested(); });
     return;
   }
   // Called back about one child, the user starts another: its words come through us.
-  while (!is_decided() && std::chrono::steady_clock::now() < deadline)
-    turn(milliseconds_until(deadline));
+  while (!is_decided() && !give_up.stop_requested() && std::chrono::steady_clock::now() < deadline)
+    turn(give_up.stop_possible() ? std::min(50, milliseconds_until(deadline))
+                                 : milliseconds_until(deadline));
 }
 
 void process_keeper::hear(child_record& child) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,8 @@ class process_keeper {
 
   /// Starts a child and waits until it is ready. Any thread, callbacks included.
   std::shared_ptr<child_record> start(const order& content, std::chrono::milliseconds timeout,
-                                      std::chrono::milliseconds stop_timeout);
+                                      std::chrono::milliseconds stop_timeout,
+                                      const std::stop_token& give_up);
 
   /// Runs a callback of an ended child on the keeper's thread; it counts as pending already.
   void call_back(std::shared_ptr<child_record> child,
@@ -43,7 +45,8 @@ class process_keeper {
   std::shared_ptr<child_record> launch_child(const order& content,
                                              std::chrono::milliseconds stop_timeout);
   std::shared_ptr<child_record> on_thread(std::function<std::shared_ptr<child_record>()> job);
-  void await_decision(const child_record& child, std::chrono::milliseconds timeout);
+  void await_decision(const child_record& child, std::chrono::milliseconds timeout,
+                      const std::stop_token& give_up);
   void hear(child_record& child);
   void bury(std::uint64_t id, const std::shared_ptr<child_record>& child);
 

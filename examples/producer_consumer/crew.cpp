@@ -17,15 +17,16 @@ constexpr std::chrono::seconds start_timeout{60};
 
 void crew::start_producer(const queues& names, const std::vector<std::string>& paths,
                           const resume_point& resume, bool mark_one) {
-  producer_ = process::spawn({.name = "producer", .start_timeout = start_timeout}, producer,
-                             names.jobs, names.reports, paths, resume.jobs, resume.chain, mark_one);
+  producer_ = process::spawn(
+      {.name = "producer", .start_timeout = start_timeout, .give_up = stop_.get_token()}, producer,
+      names.jobs, names.reports, paths, resume.jobs, resume.chain, mark_one);
   producer_.on_exit(listener_);
 }
 
 void crew::start_consumer(const queues& names, word_rule rule) {
-  process started =
-      process::spawn<consumer>({.name = "consumer", .start_timeout = start_timeout}, names.jobs,
-                               names.reports, names.hold, static_cast<std::uint32_t>(rule));
+  process started = process::spawn<consumer>(
+      {.name = "consumer", .start_timeout = start_timeout, .give_up = stop_.get_token()},
+      names.jobs, names.reports, names.hold, static_cast<std::uint32_t>(rule));
   started.on_exit(listener_);
   consumers_.insert_or_assign(started.pid(), std::move(started));
 }

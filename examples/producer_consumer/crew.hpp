@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ class crew {
   std::size_t consumers() const { return consumers_.size(); }
   bool empty() const { return !producer_ && consumers_.empty(); }
 
+  /// Ends the start of a process that takes its time, now and from now on: those functions throw.
+  /// Any thread.
+  void give_up_starting() { stop_.request_stop(); }
+
   /// Kills a consumer. Nothing happens if it has ended.
   void kill(pid_t consumer);
 
@@ -47,6 +52,7 @@ class crew {
 
  private:
   caf::actor listener_;
+  std::stop_source stop_;
   hawser::actors::process producer_;
   std::map<pid_t, hawser::actors::process> consumers_;
 };

@@ -20,6 +20,9 @@
 #include <exception>
 #include <iostream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace {
 
 /// Every process here is a handful of actors: one thread for them, which sleeps when there is
@@ -32,9 +35,17 @@ struct small_config : caf::actor_system_config {
   }
 };
 
+/// A standard stream that we were started without must not become another file: what is printed
+/// would go there. Printing to it stays an error.
+void fill_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
+  fill_standard_streams();
   if (const auto status = hawser::actors::run_as_child<small_config>(argc, argv)) return *status;
 
   int exit_status = 0;

@@ -76,6 +76,7 @@ supervisor::~supervisor() {
 
 void supervisor::stop(int signal) {
   stop_signal_.store(signal);
+  crew_.give_up_starting();
   caf::anon_send(listener_, signal);
 }
 
@@ -92,6 +93,10 @@ int supervisor::run() {
   if (!all_) all_at_ = clock::now();
   show();
   say_result();
+  if (const int error = display_.broken(); error != 0 && error != EPIPE)
+    display_.note(fmt::format(
+        "producer_consumer: cannot write to standard output: {}; send it where there is room",
+        std::strerror(error)));
   return *exit_status_;
 }
 
@@ -109,7 +114,7 @@ void supervisor::start_round() {
   start([this] {
     crew_.start_producer(queues(), options_.paths, resume_, options_.kill_one && !killing_);
   });
-  if (rounds_ == 1) rule_ = machine_rule();
+  if (rounds_ == 1) rule_ = machine_rule([this] { return stop_signal_.load() != 0; });
   start_missing_consumers();
 }
 

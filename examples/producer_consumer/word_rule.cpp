@@ -4,12 +4,14 @@
 #include "descriptor.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,8 +48,17 @@ struct pipe_ends {
   }
 };
 
+/// Waits until there is something to read, or its end. False: it was given up.
+bool await_readable(int fd, const std::function<bool()>& give_up) {
+  constexpr int look_every_ms = 20;
+  pollfd waiting{fd, POLLIN, 0};
+  while (::poll(&waiting, 1, look_every_ms) <= 0)
+    if (give_up && give_up()) return false;
+  return true;
+}
+
 /// Runs `LC_ALL=C wc -w` on `text`, which a pipe must be able to hold. Returns what it printed.
-std::string run_wc(std::string_view text) {
+std::string run_wc(std::string_view text, const std::function<bool()>& give_up) {
   pipe_ends input;
   pipe_ends output;
   if (!input.open() || !output.open()) return {};
@@ -78,6 +89,10 @@ std::string run_wc(std::string_view text) {
   std::string printed;
   char buffer[64];
   while (printed.size() < sizeof buffer) {
+    if (!await_readable(output.read.get(), give_up)) {
+      ::kill(child, SIGKILL);
+      break;
+    }
     const ssize_t got = ::read(output.read.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
@@ -100,7 +115,7 @@ const byte_classes& classes_of(word_rule rule) {
   return non_blank_classes;
 }
 
-word_rule machine_rule() {
+word_rule machine_rule(const std::function<bool()>& give_up) {
   // Each byte twice alone between blanks and once between two letters: one word if it is `neither`,
   // two if it is white space and three if it starts a word.
   std::string probe;
@@ -108,7 +123,7 @@ word_rule machine_rule() {
     const auto character = static_cast<char>(byte);
     probe += {' ', character, ' ', character, ' ', 'a', character, 'a'};
   }
-  const std::uint64_t words = std::strtoull(run_wc(probe).c_str(), nullptr, 10);
+  const std::uint64_t words = std::strtoull(run_wc(probe, give_up).c_str(), nullptr, 10);
   for (const word_rule rule : word_rules) {
     counter ours{rule};
     ours.add(probe);

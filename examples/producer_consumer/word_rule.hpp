@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 namespace producer_consumer {
 
@@ -31,7 +32,8 @@ const byte_classes& classes_of(word_rule rule);
 /// The rule that this machine's `wc` follows, so that the totals are those it would print.
 ///
 /// Returns    The newest, `non_blank`, if there is no `wc`, or one with a rule of its own.
-/// Blocks     For the run of one `wc`, about a millisecond.
-word_rule machine_rule();
+/// Blocks     For the run of one `wc`, about a millisecond; until `give_up` says so if that does not
+///            end. Then the rule is as if there were no `wc`.
+word_rule machine_rule(const std::function<bool()>& give_up = {});
 
 }  // namespace producer_consumer

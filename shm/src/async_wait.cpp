@@ -24,7 +24,8 @@ constexpr int doubted_at_once = 64;
 
 error no_monitor(const attachment& channel) {
   return make_error(errc::no_resources, "wait for", channel.name(),
-                    "no thread or descriptor is left for Hawser's monitor");
+                    "no thread or descriptor is left for Hawser's monitor; close some or raise "
+                    "the limits (ulimit -n, ulimit -u)");
 }
 
 }  // namespace

@@ -89,14 +89,15 @@ attachment::found attachment::open_existing(const attach_request& request) {
       if (errno == ENOENT) return found::nothing;
       if (errno == ELOOP || errno == EISDIR || errno == ENXIO)  // ENXIO: a socket
         throw make_error(errc::damaged, what, name_,
-                         "what stands at " + path + " is not a file; remove it");
+                         "what stands at " + path + " is not a file; " + remedy_for_strangers());
       throw failure(errno, creates ? "create" : "open", "open");
     }
     struct stat status {};
     if (fstat(lock.get(), &status) != 0) throw make_system_error(errno, what, name_, "fstat");
     if (!S_ISREG(status.st_mode))
-      throw make_error(errc::damaged, what, name_,
-                       "what stands at " + path + " is not a regular file; remove it");
+      throw make_error(
+          errc::damaged, what, name_,
+          "what stands at " + path + " is not a regular file; " + remedy_for_strangers());
     if (!users_file_ && status.st_uid != owner_uid_)
       throw make_error(errc::foreign_owner, what, name_,
                        "the file belongs to user " + std::to_string(status.st_uid) +
@@ -227,18 +228,24 @@ const std::byte* attachment::map_read_only() {
   return static_cast<const std::byte*>(reading_->get_address()) + body_offset;
 }
 
+// A user's file that is no array may be anything: nobody is told to remove it.
+std::string attachment::remedy_for_strangers() const {
+  return users_file_ ? "choose another path" : "remove it or choose another name";
+}
+
 void attachment::check(const attach_request& request, std::size_t file_bytes) {
   const std::string what = operation("open");
   const auto refuse = [&](errc code, const std::string& reason) {
     throw make_error(code, what, name_, reason);
   };
   if (file_bytes < sizeof(segment_layout))
-    refuse(errc::damaged, "the file has only " + std::to_string(file_bytes) +
-                              " bytes; remove it and start its creator again");
+    refuse(errc::damaged,
+           "the file has only " + std::to_string(file_bytes) + " bytes; " +
+               (users_file_ ? remedy_for_strangers() : "remove it and start its creator again"));
   // Read once: what is checked is what is used.
   const segment_header& header = layout().header;
   if (header.magic != segment_magic)
-    refuse(errc::damaged, "it is not a Hawser segment; remove the file or choose another name");
+    refuse(errc::damaged, "it is not a Hawser segment; " + remedy_for_strangers());
   if (header.byte_order != byte_order_mark)
     refuse(errc::version_mismatch, "it was written with another byte order");
   if (const auto version = header.version; version != layout_version)

@@ -74,6 +74,7 @@ errc from_errno(int number) {
 
 std::string remedy(int number, const std::string& place) {
   switch (number) {
+    case ENOENT: return "; see that " + place + " is there";
     case EACCES:
     case EPERM: return "; check the segment's owner and mode with \"ls -l " + place + "\"";
     case ENOSPC: return "; free space in " + place + " or enlarge it (df -h " + place + ")";
@@ -84,6 +85,17 @@ std::string remedy(int number, const std::string& place) {
     case ENOMEM: return "; free memory or raise the limit (ulimit -v)";
     default: return "";
   }
+}
+
+// A name is whatever a caller gave us: the message is one line all the same, and ends.
+std::string on_one_line(std::string_view object) {
+  constexpr std::size_t longest = 4096;
+  std::string text;
+  for (const char c : object.substr(0, longest)) {
+    if (const auto code = static_cast<unsigned char>(c); code >= ' ' && code != 0x7f) text += c;
+    else text.append("\\x").append({"0123456789abcdef"[code / 16], "0123456789abcdef"[code % 16]});
+  }
+  return object.size() > longest ? text + "..." : text;
 }
 
 }  // namespace
@@ -98,7 +110,7 @@ error::error(errc code, const std::string& text) : std::system_error(code, text)
 error make_error(errc code, std::string_view operation, std::string_view object,
                  std::string_view reason) {
   std::string text = "cannot ";
-  text.append(operation).append(" \"").append(object).append("\": ").append(reason);
+  text.append(operation).append(" \"").append(on_one_line(object)).append("\": ").append(reason);
   return {code, text};
 }
 

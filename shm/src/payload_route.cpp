@@ -1,3 +1,4 @@
+#include "channel_reader.hpp"
 #include <hawser/shm/codec.hpp>
 #include <hawser/shm/detail/payload_route.hpp>
 #include <hawser/shm/detail/read_once.hpp>
@@ -13,7 +14,7 @@ payload_route::payload_route(std::shared_ptr<pool_core> pool, const meta_layout&
     : pool_(std::move(pool)),
       meta_(meta),
       type_name_("payloads of pool \"" + pool_->name() + "\" (" + std::to_string(pool_->stamp()) +
-                 ") with " + meta.type_name) {
+                 ") with " + readable_type(meta.type_name)) {
   pool_->own_tag();  // errors now, not inside an operation
 }
 

@@ -14,8 +14,9 @@ std::optional<held_payload> pool_core::try_loan(std::size_t bytes, const deadlin
   if (a_class == all_.classes && (all_.large == 0 || bytes > large_stride))
     throw make_error(errc::too_large, "loan from payload pool", name_,
                      std::to_string(bytes) +
-                         " bytes are more than its largest chunks have; "
-                         "create it with a larger class, or with large > 0");
+                         (all_.large == 0 ? " bytes are more than its largest chunks have; "
+                                            "create it with a larger class, or with large > 0"
+                                          : " bytes are more than any loan may have; loan less"));
   auto held = take_free(a_class, until);
   if (!held) {
     channel_.look_for_dead();

@@ -38,7 +38,7 @@ pool_geometry plan(const pool_request& request, std::uint64_t& bytes) {
   std::sort(classes.begin(), classes.end(),
             [](const pool_class& a, const pool_class& b) { return a.bytes < b.bytes; });
   if (classes.size() > pool_classes_max) refuse("it has more than 8 classes; use fewer");
-  if (request.large > pool_large_max) refuse("large is above 64");
+  if (request.large > pool_large_max) refuse("its large is above 64; use fewer");
   std::uint64_t chunks = 0;
   for (const pool_class& c : classes) {
     if (c.bytes == 0 || c.chunks == 0) refuse("a class has 0 bytes or 0 chunks; use at least 1");

@@ -144,7 +144,8 @@ attach_request segment_request(const queue_request& request, bool dead, geometry
     if (request.capacity == 0)
       refuse(errc::bad_argument, "create", "its capacity is 0; use at least 1");
     if (request.attempts_max >= slot_state::attempts_limit)
-      refuse(errc::bad_argument, "create", "attempts_max is above 126");
+      refuse(errc::bad_argument, "create",
+             "its attempts_max is above 126; use a smaller one, or 0 for no limit");
     if (request.message_bytes > std::numeric_limits<std::uint32_t>::max() ||
         request.capacity > (std::size_t{1} << 44) / g.slot_bytes)
       refuse(errc::bad_argument, "create",

@@ -89,6 +89,14 @@ segment_name resolve(std::string_view name, std::string_view operation) {
   return result;
 }
 
+descriptor::descriptor(int fd) noexcept : fd_(fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return;
+  fd_ = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+}
+
 descriptor& descriptor::operator=(descriptor&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;

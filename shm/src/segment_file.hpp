@@ -39,7 +39,9 @@ std::string file_prefix(uid_t owner);
 class descriptor {
  public:
   descriptor() = default;
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  /// Moves `fd` out of the range of the standard streams: a program that was started without them
+  /// would print over the segment that took their numbers.
+  explicit descriptor(int fd) noexcept;
   descriptor(descriptor&& other) noexcept : fd_(other.release()) {}
   descriptor& operator=(descriptor&& other) noexcept;
   ~descriptor();

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -138,11 +139,12 @@ void spawn_without_descriptors() {
 }
 HAWSER_PROCESS(spawn_without_descriptors);
 
-hawser::error failure_to_start(const char* kind_of_main, std::chrono::milliseconds timeout) {
+hawser::error failure_to_start(const char* kind_of_main, std::chrono::milliseconds timeout,
+                               const std::stop_token& give_up = {}) {
   setenv("HAWSER_TEST_MAIN", kind_of_main, 1);
   hawser::error result{errc::system, "nothing was thrown"};
   try {
-    auto child = process::spawn({.start_timeout = timeout}, return_code, 0);
+    auto child = process::spawn({.start_timeout = timeout, .give_up = give_up}, return_code, 0);
   } catch (const hawser::error& failed) {
     result = failed;
   }
@@ -220,6 +222,24 @@ TEST(ProcessStartTest, SaysSoWhenMainDoesNotReachRunAsChildInTime) {
                "cannot start process \"return_code\": its main() did not reach run_as_child "
                "within 100 ms; make that its first line, or raise start_timeout");
   EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
+}
+
+TEST(ProcessStartTest, CanBeGivenUpWhileMainDoesNotReachRunAsChild) {
+  std::stop_source stop;
+  std::thread later{[&] {
+    std::this_thread::sleep_for(50ms);
+    stop.request_stop();
+  }};
+  for (const auto* const when : {"during", "before"}) {
+    const auto failed = failure_to_start("never arrives", 1h, stop.get_token());
+    EXPECT_EQ(failed.code(), errc::busy) << when;
+    EXPECT_STREQ(failed.what(),
+                 "cannot start process \"return_code\": it was given up before its main() reached "
+                 "run_as_child; start it again")
+        << when;
+    EXPECT_TRUE(test::eventually([] { return !test::has_children(); })) << when;
+  }
+  later.join();
 }
 
 TEST(ProcessStartTest, WorksAfterTheProgramsFileHasBeenDeleted) {

@@ -8,10 +8,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <regex>
+#include <set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -199,6 +203,30 @@ TEST(ProducerConsumerTest, SaysHowFarItCameWhenItIsStopped) {
   }
 }
 
+TEST(ProducerConsumerTest, StopsWhileAProcessThatStartsIsStopped) {
+  const temporary_directory tree;
+  running_program started{{program, "--quiet", "--consumers", "50", write_endless(tree)}};
+  // Each is stopped when it appears, until one of them was not through with its start. (Before it
+  // is this program, its parent is held up in the kernel: that is not looked for here.)
+  const auto is_ours = [](pid_t pid) {
+    std::ifstream file{"/proc/" + std::to_string(pid) + "/cmdline"};
+    const std::string arguments{std::istreambuf_iterator<char>{file}, {}};
+    return arguments.find("--hawser-process") != std::string::npos;
+  };
+  std::set<pid_t> stopped;
+  auto last = std::chrono::steady_clock::now();
+  while (stopped.size() < 51 && std::chrono::steady_clock::now() < last + std::chrono::seconds{1})
+    for (const pid_t pid : started.children()) {
+      if (stopped.contains(pid) || !is_ours(pid)) continue;
+      ::kill(pid, SIGSTOP);
+      stopped.insert(pid);
+      last = std::chrono::steady_clock::now();
+    }
+  started.signal(SIGINT);
+  EXPECT_EQ(started.wait(std::chrono::seconds{20}), 130);
+  expect_nothing_left(started);
+}
+
 // How soon, is a figure of the benchmarks.
 TEST(ProducerConsumerTest, StopsInTheMiddleOfFilesEveryTime) {
   const temporary_directory tree;
@@ -234,6 +262,23 @@ TEST(ProducerConsumerTest, EndsQuietlyWhenNobodyReadsItsOutput) {
   EXPECT_EQ(started.wait(), 128 + SIGPIPE);
   EXPECT_EQ(started.errors(), "");
   expect_nothing_left(started);
+}
+
+TEST(ProducerConsumerTest, SaysSoIfItsResultCannotBeWritten) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  running_program to_full{{program, "--quiet", "/usr/include/stdio.h"}, {.output = full}};
+  ::close(full);
+  EXPECT_EQ(to_full.wait(), 1);
+  EXPECT_NE(to_full.errors().find("cannot write to standard output: No space left"),
+            std::string::npos)
+      << to_full.errors();
+
+  const auto close_output = [] { ::close(STDOUT_FILENO); };
+  const auto without =
+      run({program, "--quiet", "/usr/include/stdio.h"}, {.before_exec = close_output});
+  EXPECT_EQ(without.status, 1);
+  EXPECT_NE(without.errors.find("cannot write to standard output"), std::string::npos)
+      << without.errors;
 }
 
 TEST(ProducerConsumerTest, RunsTwiceAtTheSameTime) {

@@ -216,6 +216,8 @@ TEST(PipeTest, BatchesKeepTheirOrder) {
   EXPECT_EQ(p.b.counters().received, all.size());
   EXPECT_EQ(p.b.try_read_batch(7, [](std::string_view) {}), 0U);
   EXPECT_EQ(p.b.read_batch_for(7, 1ms, [](std::string_view) {}), 0U);
+  EXPECT_EQ(p.b.read_batch(0, [](std::string_view) {}), 0U);
+  EXPECT_EQ(p.b.read_batch_for(0, 1h, [](std::string_view) {}), 0U);
 }
 
 TEST(PipeTest, TrySendBatchSendsWhatFits) {

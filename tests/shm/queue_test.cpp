@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
 #include <numeric>
+#include <ranges>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace hawser {
@@ -169,6 +172,31 @@ TEST(QueueTest, BatchIsPushedAndLeasedInOrder) {
   EXPECT_EQ(q.pop(), 0);
 }
 
+TEST(QueueTest, BatchOfElementsThatAreMadeWhenLookedAtIsWhatTheyWere) {
+  shm::queue<std::string> texts{create_only, unique_name(), {.capacity = 64}};
+  const auto text_of = [](int i) { return std::string(100, static_cast<char>('a' + i)); };
+  EXPECT_EQ(texts.push_batch(std::views::iota(0, 26) | std::views::transform(text_of)), 26U);
+  for (int i = 0; i < 26; ++i) ASSERT_EQ(texts.pop(), text_of(i));
+
+  shm::queue<int> numbers{create_only, unique_name(), {.capacity = 64}};
+  const auto refuse = [](int i) { return i == 3 ? throw std::runtime_error{"no three"} : i; };
+  const auto all = std::views::iota(0, 5) | std::views::transform(refuse);
+  EXPECT_THROW(numbers.push_batch(all), std::runtime_error);
+  EXPECT_TRUE(numbers.empty());
+  EXPECT_EQ(numbers.push_batch(std::views::iota(0, 3)), 3U);
+  EXPECT_EQ(numbers.push_batch(std::deque<int>{3, 4}), 2U);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(numbers.pop(), i);
+}
+
+TEST(QueueTest, BatchOfNothingIsThereAtOnce) {
+  shm::queue<int> q{create_only, unique_name(), {.capacity = 4}};
+  EXPECT_TRUE(q.lease_batch(0).empty());
+  q.push(1);
+  EXPECT_TRUE(q.lease_batch(0).empty());
+  EXPECT_TRUE(q.lease_batch_for(0, 1h).empty());
+  EXPECT_EQ(q.pop(), 1);
+}
+
 TEST(QueueTest, BatchPassesOverLeasedSlots) {
   shm::queue<int> q{create_only, unique_name(), {.capacity = 8}};
   for (int i = 0; i < 8; ++i) q.push(i);
@@ -216,6 +244,31 @@ TEST(QueueTest, WaitsEndAtTheirDeadline) {
   EXPECT_EQ(q.push_until(2, std::chrono::system_clock::now() + 20ms), push_status::timed_out);
   EXPECT_GE(std::chrono::steady_clock::now() - start, 100ms);
   EXPECT_EQ(q.size(), 1U);
+}
+
+TEST(QueueTest, TimesAreAsFarAwayAsTheirTypesAllow) {
+  using steady = std::chrono::steady_clock;
+  using system = std::chrono::system_clock;
+  shm::queue<int> q{create_only, unique_name(), {.capacity = 1}};
+  EXPECT_EQ(q.pop_until(steady::time_point::min()), std::nullopt);
+  EXPECT_EQ(q.pop_until(system::time_point::min()), std::nullopt);
+  EXPECT_EQ(q.pop_until(std::chrono::sys_days::min()), std::nullopt);
+  EXPECT_EQ(q.pop_for(std::chrono::hours::min()), std::nullopt);
+  EXPECT_EQ(q.pop_for(std::chrono::duration<double>{-1e300}), std::nullopt);
+  q.push(1);
+  EXPECT_EQ(q.push_until(2, steady::time_point::min()), push_status::timed_out);
+  EXPECT_EQ(q.push_for(2, std::chrono::nanoseconds::min()), push_status::timed_out);
+  EXPECT_EQ(q.pop_until(steady::time_point::max()), 1);
+  for (const bool by_time : {true, false}) {
+    std::thread later{[&] {
+      std::this_thread::sleep_for(5ms);
+      q.push(2);
+    }};
+    EXPECT_EQ(
+        by_time ? q.pop_until(std::chrono::sys_days::max()) : q.pop_for(std::chrono::hours::max()),
+        2);
+    later.join();
+  }
 }
 
 TEST(QueueTest, MessageReturnedTooOftenBecomesADeadLetter) {

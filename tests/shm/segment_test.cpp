@@ -44,6 +44,31 @@ TEST(SegmentTest, NamesAreChecked) {
   EXPECT_NO_THROW(shm::queue<int>(create_only, longest));
 }
 
+TEST(SegmentTest, MessagesAreOneLineWhateverTheName) {
+  using namespace std::string_literals;
+  EXPECT_ERROR(errc::bad_name, "\"a\\x0ab\\x00c\\x1b[31m\": only A-Z",
+               shm::queue<int>(create_only, "a\nb\0c\033[31m"s));
+  EXPECT_LT(
+      std::string{error_of([] { shm::queue<int>(open_only, std::string(1'000'000, '\n')); }).what()}
+          .size(),
+      20'000U);
+}
+
+TEST(SegmentTest, NothingTakesTheNumbersOfTheStandardStreams) {
+  const std::string name = unique_name();
+  child without_streams{[&](const child::report&) {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
+    shm::queue<int> a{create_only, name + ".a"}, b{create_only, name + ".b"},
+        c{create_only, name + ".c"};
+    b.push(7);
+    const std::string line(20'000, 'x');
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
+      if (::write(fd, line.data(), line.size()) >= 0) return 1;
+    return shm::queue<int>{open_only, name + ".b"}.pop() == 7 ? 0 : 2;
+  }};
+  EXPECT_EQ(without_streams.join(), 0);
+}
+
 TEST(SegmentTest, OptionsAreChecked) {
   const std::string name = unique_name();
   EXPECT_ERROR(errc::bad_argument, "capacity is 0",

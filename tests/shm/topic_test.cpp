@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -295,6 +296,14 @@ TEST(TopicTest, BatchIsPublishedInOrderAsFarAsItFits) {
   EXPECT_EQ(t.publish_batch(std::vector<int>(250, 7)), 250U);  // more than the ring holds
   EXPECT_EQ(late.take(), 7);
   EXPECT_EQ(late.missed(), 250U);
+}
+
+TEST(TopicTest, BatchOfElementsThatAreMadeWhenLookedAtIsWhatTheyWere) {
+  shm::topic<std::string> t{create_only, unique_name(), {.capacity = 64}};
+  auto s = t.subscribe();
+  const auto text_of = [](int i) { return std::string(100, static_cast<char>('a' + i)); };
+  EXPECT_EQ(t.publish_batch(std::views::iota(0, 26) | std::views::transform(text_of)), 26U);
+  for (int i = 0; i < 26; ++i) ASSERT_EQ(s.take(), text_of(i));
 }
 
 TEST(TopicTest, CloseLetsSubscribersDrainAndThenReportsTheEnd) {

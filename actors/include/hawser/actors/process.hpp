@@ -27,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -50,6 +51,8 @@ struct process_options {
   bool detached = false;  ///< Survives this process, in a session of its own.
   std::chrono::milliseconds start_timeout{10'000};  ///< Until its main() reaches run_as_child.
   std::chrono::milliseconds stop_timeout{2'000};    ///< From terminate to kill, in ~process.
+  /// A stop requested here ends the wait for a child that starts: it is killed, and spawn throws.
+  std::stop_token give_up{};
 };
 
 /// How a process ended, as a message; `process::on_exit` sends it.

@@ -136,7 +136,7 @@ class array {
   template <class Clock, class Duration>
   [[nodiscard]] range_lock<T> lock_range_until(std::size_t index,
                                                std::chrono::time_point<Clock, Duration> time) {
-    return locked(index, detail::deadline_after(time - Clock::now()));
+    return locked(index, detail::deadline_at(time));
   }
 
   /// Changes `count` elements from `first` on, all of them or none, also across ranges. `f` gets a

@@ -134,7 +134,7 @@ class guarded {
   }
   template <class Clock, class Duration>
   guard try_lock_until(std::chrono::time_point<Clock, Duration> time) {
-    return try_lock_for(time - Clock::now());
+    return core_->acquire(1, detail::deadline_at(time)) ? guard{core_} : guard{};
   }
 
   /// The value as last committed.

@@ -79,7 +79,7 @@ class exclusive_lock {
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) {
-    return core_->acquire(1, detail::deadline_after(time - Clock::now()));
+    return core_->acquire(1, detail::deadline_at(time));
   }
 
   /// Unlocks. In a forked child that has not locked it itself: does nothing, the parent has it.

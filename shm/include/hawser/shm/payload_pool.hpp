@@ -215,7 +215,7 @@ class payload_pool {
   template <class Clock, class Duration>
   std::optional<payload> loan_until(std::size_t bytes,
                                     std::chrono::time_point<Clock, Duration> time) {
-    return wrap(core_->loan(bytes, detail::deadline_after(time - Clock::now())));
+    return wrap(core_->loan(bytes, detail::deadline_at(time)));
   }
 
   /// Calls `callback` once, from Hawser's own thread, when a loan of `bytes` may succeed. Destroying

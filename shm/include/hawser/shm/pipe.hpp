@@ -128,7 +128,7 @@ class pipe {
   template <class Clock, class Duration>
   [[nodiscard]] push_status send_until(const T& value,
                                        std::chrono::time_point<Clock, Duration> time) {
-    return send_before(detail::deadline_after(time - Clock::now()), value);
+    return send_before(detail::deadline_at(time), value);
   }
 
   /// Sends all of `values` in order; waits while there is no room.
@@ -166,7 +166,7 @@ class pipe {
   }
   template <class Clock, class Duration>
   std::optional<T> receive_until(std::chrono::time_point<Clock, Duration> time) {
-    return receive_before(detail::deadline_after(time - Clock::now()));
+    return receive_before(detail::deadline_at(time));
   }
 
   /// The next message, where it lies; waits for one. A view without one (`false`) says why by its
@@ -181,18 +181,18 @@ class pipe {
   }
   template <class Clock, class Duration>
   view_type read_until(std::chrono::time_point<Clock, Duration> time) {
-    return read_before(detail::deadline_after(time - Clock::now()));
+    return read_before(detail::deadline_at(time));
   }
 
   /// Calls `use(message_view<T>)` for up to `most` messages that are there, in place; waits for
   /// the first one only. The sender hears of the room when all are done.
   ///
-  /// Returns    How many; none at end of file.
+  /// Returns    How many; none at end of file, or if `most` is 0.
   /// Errors     What `use` throws: the message it saw is taken, those behind it are not.
   template <class Use>
   std::size_t read_batch(std::size_t most, Use&& use) {
     detail::pipe_message message;
-    return batch(most, core_->peek(message, {}), message, use);
+    return most == 0 ? 0 : batch(most, core_->peek(message, {}), message, use);
   }
   template <class Use>
   std::size_t try_read_batch(std::size_t most, Use&& use) {
@@ -204,6 +204,7 @@ class pipe {
   std::size_t read_batch_for(std::size_t most, std::chrono::duration<Rep, Period> duration,
                              Use&& use) {
     detail::pipe_message message;
+    if (most == 0) return 0;
     return batch(most, core_->peek(message, detail::deadline_after(duration)), message, use);
   }
 

@@ -35,7 +35,8 @@
 
 namespace hawser::shm {
 
-/// What a creator chooses. `open_or_create` of a live queue demands the same values.
+/// What a creator chooses. `open_or_create` of a live queue demands the same values, but for `mode`
+/// and `keep`, which are its creator's.
 struct queue_options {
   /// Messages, leased ones and dead letters included. While a lease is older than a whole lap,
   /// slots behind it may count as full until the queue has gone round once more.
@@ -65,7 +66,7 @@ struct queue_counters {
 /// by `nack`, or by the death of its holder (given to the next consumer, before newer ones).
 /// With `attempts_max` set, a message returned that many times becomes a dead letter, read
 /// through `queue<T>{open_only, name + ".dead"}` like any other queue; until then it occupies
-/// its slot.
+/// its slot. What is pushed through that goes to the queue itself, and closing it closes the queue.
 ///
 /// T is trivially copyable, a contiguous range such as std::string, or has a `codec`.
 ///
@@ -133,7 +134,7 @@ class queue {
   template <class Clock, class Duration>
   [[nodiscard]] push_status push_until(const T& value,
                                        std::chrono::time_point<Clock, Duration> time) {
-    return push_before(detail::deadline_after(time - Clock::now()), value);
+    return push_before(detail::deadline_at(time), value);
   }
 
   /// Appends all of `values` in order; waits while the queue is full.
@@ -177,7 +178,7 @@ class queue {
   }
   template <class Clock, class Duration>
   std::optional<T> pop_until(std::chrono::time_point<Clock, Duration> time) {
-    return pop_before(detail::deadline_after(time - Clock::now()));
+    return pop_before(detail::deadline_at(time));
   }
 
   /// Takes the next message until it is acknowledged; waits for one.
@@ -197,12 +198,12 @@ class queue {
   }
   template <class Clock, class Duration>
   lease_type lease_until(std::chrono::time_point<Clock, Duration> time) {
-    return lease_before(detail::deadline_after(time - Clock::now()));
+    return lease_before(detail::deadline_at(time));
   }
 
   /// Takes up to `most` messages with one lock; waits for the first one only.
   ///
-  /// Returns    None when closed and drained.
+  /// Returns    None when closed and drained, or `most` is 0.
   std::vector<lease_type> lease_batch(std::size_t most) {
     return batch_with(most,
                       [&](auto&& visit) { return core_->template take<false>(most, {}, visit); });
@@ -323,6 +324,7 @@ class queue {
 
   template <class Take>
   std::vector<lease_type> batch_with(std::size_t most, Take&& take) {
+    if (most == 0) return {};  // there would be nothing to wait for
     std::vector<detail::taken_slot> slots;
     slots.reserve(std::min(most, core_->slots()));  // the visitor must not throw
     take([&](const detail::taken_slot& taken) noexcept { slots.push_back(taken); });

@@ -133,7 +133,7 @@ class semaphore {
   template <class Clock, class Duration>
   [[nodiscard]] bool try_acquire_until(std::chrono::time_point<Clock, Duration> time,
                                        std::size_t n = 1) {
-    return core_->acquire(checked(n), detail::deadline_after(time - Clock::now()));
+    return core_->acquire(checked(n), detail::deadline_at(time));
   }
 
   /// Gives back `n`, and wakes who can go on. In a forked child that has acquired nothing

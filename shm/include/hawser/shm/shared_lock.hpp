@@ -43,7 +43,7 @@ class shared_lock {
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) {
-    return core_->acquire(writer, detail::deadline_after(time - Clock::now()));
+    return core_->acquire(writer, detail::deadline_at(time));
   }
   /// Errors     `not_held`: this process is not its writer; nothing has changed.
   void unlock() { release(writer, writer, "this process is not its writer"); }
@@ -58,7 +58,7 @@ class shared_lock {
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> time) {
-    return core_->acquire(reader, detail::deadline_after(time - Clock::now()));
+    return core_->acquire(reader, detail::deadline_at(time));
   }
   /// Errors     `not_held`: this process is no reader; nothing has changed.
   void unlock_shared() { release(reader, writer - 1, "this process is none of its readers"); }

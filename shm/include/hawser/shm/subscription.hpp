@@ -165,7 +165,7 @@ class subscription {
   }
   template <class Clock, class Duration>
   std::optional<T> take_until(std::chrono::time_point<Clock, Duration> time) {
-    return take_before(detail::deadline_after(time - Clock::now()));
+    return take_before(detail::deadline_at(time));
   }
 
   /// Reads the next message where it lies; waits for one. One reading at a time: `take` ends it.
@@ -185,7 +185,7 @@ class subscription {
   }
   template <class Clock, class Duration>
   reading_type read_until(std::chrono::time_point<Clock, Duration> time) {
-    return read_before(detail::deadline_after(time - Clock::now()));
+    return read_before(detail::deadline_at(time));
   }
 
   /// What became of the last take or read.

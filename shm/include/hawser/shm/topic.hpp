@@ -106,7 +106,7 @@ class topic {
   template <class Clock, class Duration>
   [[nodiscard]] push_status publish_until(const T& value,
                                           std::chrono::time_point<Clock, Duration> time) {
-    return publish_before(detail::deadline_after(time - Clock::now()), value);
+    return publish_before(detail::deadline_at(time), value);
   }
 
   /// Publishes all of `values` in order; waits while a lossless subscriber is at its limit.

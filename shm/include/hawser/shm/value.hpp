@@ -155,7 +155,7 @@ class value {
   template <value_update<T> F, class Clock, class Duration>
   [[nodiscard]] std::optional<T> update_until(std::chrono::time_point<Clock, Duration> time,
                                               F&& f) {
-    return changed<false>(f, detail::deadline_after(time - Clock::now()));
+    return changed<false>(f, detail::deadline_at(time));
   }
 
   /// Waits until the version is another one than `seen`.
@@ -175,7 +175,7 @@ class value {
   template <class Clock, class Duration>
   [[nodiscard]] std::optional<versioned<T>> wait_change_until(
       std::uint64_t seen, std::chrono::time_point<Clock, Duration> time) const {
-    return changed_before(seen, detail::deadline_after(time - Clock::now()));
+    return changed_before(seen, detail::deadline_at(time));
   }
 
   /// Calls `callback` once, from Hawser's own thread, when the version is another one than

@@ -74,7 +74,7 @@ class wait_set {
   }
   template <class Clock, class Duration>
   std::optional<key_type> wait_until(std::chrono::time_point<Clock, Duration> time) {
-    return wait_before(detail::deadline_after(time - Clock::now()));
+    return wait_before(detail::deadline_at(time));
   }
 
  private:
@@ -136,8 +136,7 @@ template <class Rep, class Period, waited_for... What>
 template <class Clock, class Duration, waited_for... What>
 [[nodiscard]] std::optional<std::size_t> wait_any_until(
     std::chrono::time_point<Clock, Duration> time, What&&... what) {
-  return detail::wait_any_before(detail::deadline_after(time - Clock::now()),
-                                 std::forward<What>(what)...);
+  return detail::wait_any_before(detail::deadline_at(time), std::forward<What>(what)...);
 }
 
 /// The same for a number of conditions that is known only when the program runs; they may be used
@@ -153,7 +152,7 @@ template <class Rep, class Period>
 template <class Clock, class Duration>
 [[nodiscard]] std::optional<std::size_t> wait_any_until(
     std::chrono::time_point<Clock, Duration> time, std::span<condition> all) {
-  return detail::wait_any_before(all, detail::deadline_after(time - Clock::now()));
+  return detail::wait_any_before(all, detail::deadline_at(time));
 }
 
 }  // namespace hawser::shm

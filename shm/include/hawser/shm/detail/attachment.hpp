@@ -132,6 +132,7 @@ class attachment {
   bool create_new(const attach_request& request);
   void map(int fd, std::size_t bytes);
   void check(const attach_request& request, std::size_t file_bytes);
+  std::string remedy_for_strangers() const;
   void claim();
   std::uint32_t attach_again();
   void forget_after_fork() noexcept;

@@ -13,12 +13,27 @@ using clock = std::chrono::steady_clock;
 /// The end of a wait; nothing means: for ever.
 using deadline = std::optional<clock::time_point>;
 
-/// The end of a wait of `duration`; beyond the clock's range means for ever.
+/// The end of a wait of `duration`; beyond the clock's range means for ever. What is not more than
+/// nothing ends now.
 template <class Rep, class Period>
 deadline deadline_after(std::chrono::duration<Rep, Period> duration) {
-  using limit = std::chrono::duration<double>;
-  if (limit{duration} > limit{std::chrono::hours{24 * 365 * 100}}) return std::nullopt;
+  using seconds = std::chrono::duration<double>;
+  constexpr seconds for_ever = std::chrono::hours{24 * 365 * 100};
+  if (seconds{duration} > for_ever) return std::nullopt;
+  if (!(duration > duration.zero())) return clock::now();
   return clock::now() + std::chrono::ceil<clock::duration>(duration);
+}
+
+/// The end of a wait until `time`, which may be as far away as its type allows: the difference to
+/// time_point::min() has no value.
+template <class Clock, class Duration>
+deadline deadline_at(std::chrono::time_point<Clock, Duration> time) {
+  using seconds = std::chrono::duration<double>;
+  const auto now = Clock::now();
+  const seconds left = seconds{time.time_since_epoch()} - seconds{now.time_since_epoch()};
+  if (left > std::chrono::hours{24 * 365 * 100}) return std::nullopt;
+  if (left < std::chrono::hours{-1}) return clock::now();
+  return deadline_after(time - now);
 }
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4);

@@ -44,9 +44,18 @@ struct message_io<T> {
   static constexpr std::size_t bytes = sizeof(T), alignment = alignof(T);
 
   static const T& prepare(const T& value) noexcept { return value; }
+  /// What only comes into being when it is asked for (a view) is copied first: its code does not run
+  /// inside the channel's lock.
   template <class Range>
-  static const Range& prepare_all(const Range& values) noexcept {
-    return values;
+  static auto prepare_all(const Range& values) {
+    if constexpr (std::ranges::contiguous_range<const Range>) {
+      return std::span<const T>{std::ranges::data(values), std::ranges::size(values)};
+    } else {
+      std::vector<T> all;
+      all.reserve(std::ranges::size(values));
+      for (const T& value : values) all.push_back(value);
+      return all;
+    }
   }
   static void check(const T&, const queue_core&) noexcept {}
   static void write(const T& value, std::byte* payload) noexcept {
@@ -81,11 +90,25 @@ struct message_io<T> {
     return std::as_bytes(
         std::span<const element>{std::ranges::data(value), std::ranges::size(value)});
   }
+  struct batch {
+    std::vector<T> kept;  // of a range whose elements are gone as soon as they were looked at
+    std::vector<std::span<const std::byte>> spans;
+    std::span<const std::byte> operator[](std::size_t i) const noexcept { return spans[i]; }
+  };
   template <class Range>
-  static std::vector<std::span<const std::byte>> prepare_all(const Range& values) {
-    std::vector<std::span<const std::byte>> all;
-    all.reserve(std::ranges::size(values));
-    for (const T& value : values) all.push_back(prepare(value));
+  static batch prepare_all(const Range& values) {
+    batch all;
+    const auto prepare_from = [&all](const auto& lasting) {
+      all.spans.reserve(std::ranges::size(lasting));
+      for (const T& value : lasting) all.spans.push_back(prepare(value));
+    };
+    if constexpr (std::is_lvalue_reference_v<std::ranges::range_reference_t<const Range>>) {
+      prepare_from(values);
+    } else {
+      all.kept.reserve(std::ranges::size(values));
+      for (auto&& value : values) all.kept.push_back(std::forward<decltype(value)>(value));
+      prepare_from(all.kept);
+    }
     return all;
   }
   static void check(std::span<const std::byte> message, const queue_core& core) {
