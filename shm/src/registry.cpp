@@ -110,15 +110,22 @@ void read_segment(int fd, std::size_t bytes, channel_info& into) {
   }
 }
 
-/// One file. False: there is none, or none of ours.
-bool look(const std::string& file, uid_t named_owner, channel_info& into) {
+/// One file, for `operation`. False: there is none, or none of ours.
+bool look(std::string_view operation, const std::string& file, uid_t named_owner,
+          channel_info& into) {
   const std::string path = std::string{detail::directory} + "/" + file;
   struct stat status {};
-  if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (lstat(path.c_str(), &status) != 0) {
+    if (detail::out_of_resources(errno)) throw make_system_error(errno, operation, into.name, "lstat");
+    return false;
+  }
+  if (!S_ISREG(status.st_mode)) return false;
   const detail::descriptor fd{
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
-  if (!fd && (errno == ENOENT || errno == ELOOP)) return false;
   const int failure = errno;
+  if (!fd && (failure == ENOENT || failure == ELOOP)) return false;
+  if (!fd && detail::out_of_resources(failure))
+    throw make_system_error(failure, operation, into.name, "open");
   if (fd && (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0))
     return false;
   const auto bytes = static_cast<std::size_t>(status.st_size);
@@ -142,8 +149,11 @@ std::vector<channel_info> list_channels() {
     const std::string file = entry->path().filename().string();
     channel_info one;
     uid_t owner = 0;
-    if (parse(file, owner, one.name) && look(file, owner, one)) all.push_back(std::move(one));
+    if (parse(file, owner, one.name) && look("list", file, owner, one))
+      all.push_back(std::move(one));
   }
+  // No list is better than one that says there is nothing.
+  if (failure) throw make_system_error(failure.value(), "list", detail::directory, "opendir");
   std::sort(all.begin(), all.end(), [](const channel_info& a, const channel_info& b) {
     return std::tie(a.owner, a.name) < std::tie(b.owner, b.name);
   });
@@ -154,7 +164,7 @@ std::optional<channel_info> find_channel(std::string_view name) {
   const detail::segment_name target = detail::resolve(name, "find");
   channel_info one;
   one.name = name;
-  if (!look(target.file, target.owner, one)) return std::nullopt;
+  if (!look("find", target.file, target.owner, one)) return std::nullopt;
   return one;
 }
 

@@ -43,19 +43,24 @@ bool remove(std::string_view name) {
 std::size_t remove_stale(std::string_view name_prefix) {
   std::size_t removed = 0;
   const std::string prefix = detail::file_prefix(geteuid()).append(name_prefix);
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator{detail::directory, ignored}) {
-    if (!entry.path().filename().string().starts_with(prefix)) continue;
+  std::error_code failure;
+  std::filesystem::directory_iterator entry{detail::directory, failure}, end;
+  for (; !failure && entry != end; entry.increment(failure)) {
+    const std::string path = entry->path().string();
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
     const detail::descriptor file{
-        ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+        ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    if (!file && detail::out_of_resources(errno))
+      throw make_system_error(errno, "remove stale", path, "open");
     struct stat status {};
     // A gate that is held belongs to a process: not stale.
     if (!file || !detail::try_lock(file.get(), detail::gate_byte) ||
         fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0 ||
         detail::anybody_alive(file.get()) || is_kept(file.get()))
       continue;
-    if (::unlink(entry.path().c_str()) == 0) ++removed;
+    if (::unlink(path.c_str()) == 0) ++removed;
   }
+  if (failure) throw make_system_error(failure.value(), "list", detail::directory, "opendir");
   return removed;
 }
 

@@ -89,6 +89,10 @@ segment_name resolve(std::string_view name, std::string_view operation) {
   return result;
 }
 
+bool out_of_resources(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
+}
+
 descriptor::descriptor(int fd) noexcept : fd_(fd) {
   if (fd < 0 || fd > STDERR_FILENO) return;
   fd_ = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

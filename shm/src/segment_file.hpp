@@ -35,6 +35,9 @@ std::string directory_of(const std::string& path);
 /// What the files of this user begin with.
 std::string file_prefix(uid_t owner);
 
+/// Whether a system call failed for want of something that says nothing about its file.
+bool out_of_resources(int error_number) noexcept;
+
 /// A descriptor that closes itself.
 class descriptor {
  public:

@@ -146,6 +146,37 @@ TEST(ExhaustionTest, DescriptorLimitWhileCreatingOrOpeningLeavesNothing) {
   EXPECT_TRUE(created && opened);
 }
 
+TEST(ExhaustionTest, LookingWithoutDescriptorsIsAnErrorAndNoEmptyList) {
+  const std::string name = unique_name(), stale = unique_name();
+  queue q{create_only, name};
+  child owner{[&](const child::report&) {
+    queue mine{create_only, stale};
+    raise(SIGKILL);
+    return 0;
+  }};
+  owner.join();
+  {
+    const descriptor_limit limit{0};
+    EXPECT_ERROR(errc::no_resources, "cannot list \"/dev/shm\"", std::ignore = shm::list_channels());
+    EXPECT_ERROR(errc::no_resources, "cannot find \"" + name + "\"",
+                 std::ignore = shm::find_channel(name));
+    EXPECT_ERROR(errc::no_resources, "ulimit -n", std::ignore = shm::find_channel(name));
+    EXPECT_EQ(shm::find_channel(unique_name()), std::nullopt);  // there is nothing to open
+    EXPECT_ERROR(errc::no_resources, "cannot list \"/dev/shm\"",
+                 std::ignore = shm::remove_stale(stale));
+  }
+  {
+    const descriptor_limit limit{1};  // enough for the directory, not for a file in it
+    EXPECT_ERROR(errc::no_resources, "ulimit -n", std::ignore = shm::list_channels());
+    EXPECT_ERROR(errc::no_resources, stale, std::ignore = shm::remove_stale(stale));
+  }
+  {
+    const descriptor_limit limit{2};
+    EXPECT_EQ(std::ranges::count(shm::list_channels(), name, &shm::channel_info::name), 1);
+    EXPECT_EQ(shm::remove_stale(stale), 1U);
+  }
+}
+
 TEST(ExhaustionTest, DescriptorLimitWhileStartingTheMonitorIsSlowerButRight) {
   const std::size_t alone = threads();
   for (unsigned more = 0; more < 4; ++more) {

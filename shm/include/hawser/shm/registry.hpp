@@ -52,13 +52,15 @@ struct channel_info {
 /// Every channel in /dev/shm, of all users, sorted by owner and name. What may not be read has a
 /// `problem`. Arrays in files of their own lie elsewhere, where nobody can know: they are not listed.
 ///
+/// Errors     `no_resources`: no descriptor or memory is left to look with. Others if /dev/shm
+///            itself cannot be read. Never for one channel's sake.
 /// Blocks     Never.
 /// Threads    Any.
 [[nodiscard]] std::vector<channel_info> list_channels();
 
 /// The channel of this name, if there is one.
 ///
-/// Errors     `bad_name`.
+/// Errors     `bad_name`; `no_resources`: no descriptor or memory is left to look with.
 /// Blocks     Never.
 /// Threads    Any.
 [[nodiscard]] std::optional<channel_info> find_channel(std::string_view name);

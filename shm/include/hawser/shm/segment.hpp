@@ -39,6 +39,8 @@ bool remove(std::string_view name);
 /// with `name_prefix`: a program names its own, "" means all of them.
 ///
 /// Returns    How many.
+/// Errors     `no_resources`: no descriptor or memory is left to look with. Others if /dev/shm
+///            itself cannot be read.
 /// Threads    Any; also while others create and open segments.
 std::size_t remove_stale(std::string_view name_prefix);
 
