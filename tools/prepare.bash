@@ -8,6 +8,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf 'hawser: %s\n' "$*"; }
 fail() { printf 'hawser: %s\n' "$*" >&2; exit 1; }
 
+# number OPTION [VALUE]: fails unless there is a value and it is a number.
+number() {
+  [[ ${2-} =~ ^[0-9]+$ ]] || fail "$1 wants a number${2+, not \"$2\"}; see tools/${0##*/} --help"
+}
+
 choose_compiler() {
   if [[ -z ${CXX-} ]]; then
     case ${CC-} in

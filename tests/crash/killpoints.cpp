@@ -45,6 +45,13 @@ void print(const sweep_report& r) {
   std::fflush(stdout);
 }
 
+/// The exit status when a filter leaves nothing to do.
+int nothing_matches(const std::string& filter) {
+  std::fprintf(stderr, "killpoints: no operation's name contains \"%s\"; see --list\n",
+               filter.c_str());
+  return 2;
+}
+
 int run_sweep(const std::string& filter, const sweep_options& options,
               const std::string& matrix_file) {
   std::size_t operations = 0, failures = 0;
@@ -58,11 +65,7 @@ int run_sweep(const std::string& filter, const sweep_options& options,
     points += report.points;
     failures += report.failures.size();
   }
-  if (operations == 0) {
-    std::fprintf(stderr, "killpoints: no operation's name contains \"%s\"; see --list\n",
-                 filter.c_str());
-    return 2;
-  }
+  if (operations == 0) return nothing_matches(filter);
   if (!matrix_file.empty()) matrix.write_into(matrix_file);
   std::printf("killpoints: %zu operations, %llu points, %zu failures\n", operations,
               static_cast<unsigned long long>(points), failures);
@@ -94,8 +97,9 @@ int main(int argc, char** argv) {
 
   if (quick) options.every_instruction_max = 0;
   if (list) {
-    for (const auto& one : hawser::test::scenarios(filter)) std::puts(one->name().c_str());
-    return 0;
+    const auto all = hawser::test::scenarios(filter);
+    for (const auto& one : all) std::puts(one->name().c_str());
+    return all.empty() ? nothing_matches(filter) : 0;
   }
   hawser::test::killpoint::become_tracer();
   try {

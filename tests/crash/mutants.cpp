@@ -60,8 +60,12 @@ int run_mutants(const std::string& filter) {
       std::fflush(stdout);
     }
   }
+  if (count == 0) {
+    std::fprintf(stderr, "killpoints: no mutant's name contains \"%s\"\n", filter.c_str());
+    return 2;
+  }
   std::printf("mutants: %zu, caught %zu\n", count, caught);
-  return count != 0 && caught == count ? 0 : 1;
+  return caught == count ? 0 : 1;
 }
 
 }  // namespace hawser::test
