@@ -33,6 +33,7 @@ suite lock_suite();
 suite shared_lock_suite();
 suite guarded_suite();
 suite value_suite();
+suite event_suite();
 suite array_suite();
 suite topic_suite();
 suite pipe_suite();

@@ -2,6 +2,7 @@
 
 #include "registry_support.hpp"
 #include <hawser/shm/array.hpp>
+#include <hawser/shm/event.hpp>
 #include <hawser/shm/payload_queue.hpp>
 #include <hawser/shm/pipe.hpp>
 #include <hawser/shm/subscription.hpp>
@@ -64,6 +65,19 @@ TEST_F(RegistryKindsTest, AValueSaysHowOftenItChanged) {
   EXPECT_EQ(counter_of(name, "updates"), v.version());
   v.update([&](auto&) { EXPECT_EQ(detail_of(name, "locked"), 1U); });
   EXPECT_EQ(counter_of(name, "updates"), 4U);
+}
+
+TEST_F(RegistryKindsTest, AnEventSaysWhetherItIsSetAndHowOftenItWas) {
+  shm::event e{create_only, name};
+  EXPECT_EQ(look(name).kind, "event");
+  EXPECT_EQ(all_of(look(name).details), (figures{{"set", 0}}));
+  EXPECT_EQ(all_of(look(name).counters), (figures{{"sets", 0}, {"waits", 0}}));
+  e.set();
+  e.clear();
+  e.set();
+  EXPECT_EQ(detail_of(name, "set"), 1U);
+  EXPECT_EQ(counter_of(name, "sets"), 2U);
+  EXPECT_EQ(counter_of(name, "waits"), 0U);
 }
 
 TEST_F(RegistryKindsTest, AValueWhoseWriterDiedIsLockedUntilTheNextOne) {

@@ -58,6 +58,7 @@ enum class channel_kind : std::uint32_t {
   array,
   payload_pool,
   topic,
+  event,
 };
 
 inline constexpr std::uint32_t flag_keep = 1;
