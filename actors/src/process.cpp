@@ -5,11 +5,21 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <csignal>
 
 #include <unistd.h>
 
 namespace hawser::actors {
+namespace {
+
+/// What a clock can be asked to wait for: the ends of the type overflow once they are added to now.
+std::chrono::milliseconds bounded(std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds for_ever = std::chrono::hours{24 * 365 * 100};
+  return std::clamp(timeout, std::chrono::milliseconds{0}, for_ever);
+}
+
+}  // namespace
 
 process::process(std::shared_ptr<detail::child_record> record) noexcept
     : record_(std::move(record)) {}
@@ -54,8 +64,9 @@ process process::start(const process_options& options, const detail::entry& entr
     throw make_error(errc::not_supported, "start process", content.name,
                      "this program's main() does not begin with \"if (auto status = "
                      "hawser::actors::run_as_child(argc, argv)) return *status;\"; add that line");
-  return process{detail::process_keeper::instance().start(content, options.start_timeout,
-                                                          options.stop_timeout, options.give_up)};
+  return process{detail::process_keeper::instance().start(content, bounded(options.start_timeout),
+                                                          bounded(options.stop_timeout),
+                                                          options.give_up)};
 }
 
 const detail::child_record& process::record(const char* operation) const {

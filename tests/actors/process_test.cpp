@@ -78,6 +78,19 @@ void ignore_terminate(std::filesystem::path ready) {
 }
 HAWSER_PROCESS(ignore_terminate);
 
+int take_time_to_terminate(std::filesystem::path ready) {
+  sigset_t terminate;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  sigprocmask(SIG_BLOCK, &terminate, nullptr);
+  test::write_file(ready, "ready");
+  int number = 0;
+  sigwait(&terminate, &number);
+  std::this_thread::sleep_for(100ms);
+  return 7;
+}
+HAWSER_PROCESS(take_time_to_terminate);
+
 void throw_runtime_error(std::string message) { throw std::runtime_error{message}; }
 HAWSER_PROCESS(throw_runtime_error);
 
@@ -235,6 +248,19 @@ TEST(ProcessTest, KillsWhatDoesNotTerminate) {
     ASSERT_TRUE(test::eventually([&] { return std::filesystem::exists(folder / "ready"); }));
   }
   EXPECT_EQ(seen, exit_status::killed(SIGKILL));
+}
+
+TEST(ProcessTest, TimeoutsAtTheEndOfTheirTypeLastForEver) {
+  constexpr auto for_ever = std::chrono::milliseconds::max();
+  const test::temporary_folder folder;
+  std::optional<exit_status> seen;
+  {
+    auto child = process::spawn({.start_timeout = for_ever, .stop_timeout = for_ever},
+                                take_time_to_terminate, folder / "ready");
+    child.on_exit([&](const exit_status& status) { seen = status; });
+    ASSERT_TRUE(test::eventually([&] { return std::filesystem::exists(folder / "ready"); }));
+  }
+  EXPECT_EQ(seen, exit_status::exited(7));
 }
 
 TEST(ProcessTest, CallsBackSoonOnItsOwnThreadWhenItHasEnded) {
