@@ -24,7 +24,9 @@ class event_story final : public story {
     views_.emplace_back(open_only, name_);
   }
   std::vector<target> targets() const override {
-    return {{name_, {}, {{0, sizeof(event_layout)}, {offsetof(event_layout, state), sizeof(std::uint64_t)}}}};
+    return {{name_,
+             {},
+             {{0, sizeof(event_layout)}, {offsetof(event_layout, state), sizeof(std::uint64_t)}}}};
   }
   std::unique_ptr<fuzz::worker> hire() override { return std::make_unique<worker>(*this); }
 

@@ -2,6 +2,7 @@
 
 #include "../support/child.hpp"
 #include <hawser/shm/asio.hpp>
+#include <hawser/shm/event.hpp>
 #include <hawser/shm/queue.hpp>
 
 #include <boost/asio/bind_executor.hpp>
@@ -163,6 +164,30 @@ TEST_F(AsioTest, FutureGetsTheMessage) {
   q.push(9);
   EXPECT_EQ(got.get(), 9);
   EXPECT_TRUE(shm::async_ready(q, ready::writable, asio::use_future).get());
+}
+
+TEST_F(AsioTest, AnEventIsReadyOnceItWasSetHoweverShort) {
+  const std::string name = unique_name();
+  shm::event stop{create_only, name}, other{open_only, name};
+  std::optional<bool> woken, in_time;
+  shm::async_ready_for(stop, ready::readable, 2ms, into(in_time));
+  io.run();
+  EXPECT_EQ(in_time, false);
+  shm::async_ready(stop, ready::readable, into(woken));
+  io.restart();
+  io.poll();
+  EXPECT_FALSE(woken);
+  other.set();
+  other.clear();
+  io.run();
+  EXPECT_EQ(woken, true);
+  EXPECT_FALSE(stop.is_set());
+  // That was a look: it takes another set.
+  in_time.reset();
+  shm::async_ready_for(stop, ready::readable, 2ms, into(in_time));
+  io.restart();
+  io.run();
+  EXPECT_EQ(in_time, false);
 }
 
 TEST_F(AsioTest, MissingDescriptorsAreAnException) {

@@ -7,6 +7,7 @@
 #include <hawser/shm/detail/pool_layout.hpp>
 #include <hawser/shm/detail/topic_layout.hpp>
 #include <hawser/shm/detail/value_layout.hpp>
+#include <hawser/shm/event.hpp>
 #include <hawser/shm/payload_queue.hpp>
 #include <hawser/shm/pipe.hpp>
 #include <hawser/shm/subscription.hpp>
@@ -31,6 +32,7 @@ class RegistryDamageTest : public testing::Test {
  protected:
   RegistryDamageTest() {
     v.store(1);
+    e.set();
     for (int i = 0; i < 3; ++i) t.publish(i);
     creator.send(1);
     opener.send(2);
@@ -57,6 +59,7 @@ class RegistryDamageTest : public testing::Test {
   std::vector<std::string> copies;
   const std::string name = unique_name();
   shm::value<int> v{create_only, name + ".v"};
+  shm::event e{create_only, name + ".e"};
   shm::array<int> a{create_only, name + ".a", 100, {.ranges = 4}};
   shm::topic<int> t{create_only, name + ".t", {.capacity = 4}};
   shm::subscription<int> s{open_only, name + ".t"};
@@ -100,7 +103,7 @@ TEST_F(RegistryDamageTest, FiguresThatCannotBeAreCalledDamaged) {
 }
 
 TEST_F(RegistryDamageTest, BodiesThatAreTooShortAreCalledDamaged) {
-  for (const std::string kind : {".v", ".a", ".t", ".p", ".pool"}) {
+  for (const std::string kind : {".v", ".e", ".a", ".t", ".p", ".pool"}) {
     for (const std::size_t bytes : {std::size_t{0}, std::size_t{40}, std::size_t{200}}) {
       const std::string copy = copy_of(name + kind);
       const std::uint64_t all = shm::detail::body_offset + bytes;
@@ -117,7 +120,7 @@ TEST_F(RegistryDamageTest, BodiesThatAreTooShortAreCalledDamaged) {
 TEST_F(RegistryDamageTest, WhateverStandsInABodyLookingEndsWell) {
   std::mt19937_64 random{1};
   const std::uint64_t odd[] = {0, 1, 0xFF, 0xFFFF'FFFF, ~std::uint64_t{0}, std::uint64_t{1} << 63};
-  for (const std::string kind : {".v", ".a", ".t", ".p", ".pool"}) {
+  for (const std::string kind : {".v", ".e", ".a", ".t", ".p", ".pool"}) {
     const std::string whole = path_of(name + kind), copy = copy_of(name + kind);
     const auto words = (std::filesystem::file_size(whole) - shm::detail::body_offset) / 8;
     for (int round = 0; round < 400; ++round) {

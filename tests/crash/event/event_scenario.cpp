@@ -56,8 +56,7 @@ std::vector<event_case> event_cases() {
   };
 }
 
-void event_scenario::set_and_wake_nobody(const std::string& name) {
-  const raw_segment raw{name};
+void event_scenario::set_and_wake_nobody(const raw_segment& raw) {
   auto& state = raw.body<event_layout>().state;
   state.store(shm::detail::event_state_after_set(state.load()));
 }
@@ -80,7 +79,7 @@ void event_scenario::arrange(int object) {
 
 void event_scenario::occupy(int object) {
   own_.emplace(open_only, name_of(object));
-  if (case_.corpse == event_case::committed) set_and_wake_nobody(name_of(object));
+  if (case_.corpse == event_case::committed) set_and_wake_nobody(raw_segment{name_of(object)});
 }
 
 void event_scenario::enter(int object) {
@@ -94,6 +93,7 @@ void event_scenario::enter(int object) {
     return;
   }
   own_.emplace(open_only, name_);
+  if (case_.what == event_case::pulse) raw_.emplace(name_);
   // The first wait of a process starts a thread, and the first ones spin for longer: neither
   // belongs to the operation.
   for (int i = 0; blocks() && i < 16; ++i) (void)own_->wait_for(10us);
@@ -110,7 +110,7 @@ void event_scenario::operate() {
     case event_case::set: own_->set(); break;
     case event_case::clear: own_->clear(); break;
     case event_case::pulse:
-      set_and_wake_nobody(name_);
+      set_and_wake_nobody(*raw_);
       own_->clear();
       break;
     case event_case::wait: own_->wait(); break;

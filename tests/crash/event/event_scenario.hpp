@@ -52,7 +52,7 @@ class event_scenario final : public killpoint::scenario {
   /// With slices off, only a wake-up ends a sleep: so the wake-up is there.
   bool slices() const { return !has_sleeper() && !blocks(); }
   /// Sets it as one does who dies, or is stopped, before waking anybody.
-  static void set_and_wake_nobody(const std::string& name);
+  static void set_and_wake_nobody(const raw_segment& raw);
   struct failed {
     std::string words;
   };
@@ -72,9 +72,9 @@ class event_scenario final : public killpoint::scenario {
   int object_ = 0;
   bool released_ = false;
   std::uint64_t before_ = 0;  // how often it had been set when the victim begins
+  std::optional<raw_segment> raw_;
   // Survivor and sleeper.
   std::optional<event> event_, quiet_;
-  std::optional<raw_segment> raw_;
   // Victim and occupant.
   std::optional<event> own_;
   std::unique_ptr<shm::detail::event_core> own_core_;
