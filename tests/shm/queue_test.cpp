@@ -1,4 +1,5 @@
 #include "../support/child.hpp"
+#include "../support/made_range.hpp"
 #include <hawser/shm/queue.hpp>
 
 #include <gtest/gtest.h>
@@ -6,7 +7,6 @@
 #include <array>
 #include <deque>
 #include <numeric>
-#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -175,15 +175,15 @@ TEST(QueueTest, BatchIsPushedAndLeasedInOrder) {
 TEST(QueueTest, BatchOfElementsThatAreMadeWhenLookedAtIsWhatTheyWere) {
   shm::queue<std::string> texts{create_only, unique_name(), {.capacity = 64}};
   const auto text_of = [](int i) { return std::string(100, static_cast<char>('a' + i)); };
-  EXPECT_EQ(texts.push_batch(std::views::iota(0, 26) | std::views::transform(text_of)), 26U);
+  EXPECT_EQ(texts.push_batch(test::made_range{26, text_of}), 26U);
   for (int i = 0; i < 26; ++i) ASSERT_EQ(texts.pop(), text_of(i));
 
   shm::queue<int> numbers{create_only, unique_name(), {.capacity = 64}};
   const auto refuse = [](int i) { return i == 3 ? throw std::runtime_error{"no three"} : i; };
-  const auto all = std::views::iota(0, 5) | std::views::transform(refuse);
+  const test::made_range all{5, refuse};
   EXPECT_THROW(numbers.push_batch(all), std::runtime_error);
   EXPECT_TRUE(numbers.empty());
-  EXPECT_EQ(numbers.push_batch(std::views::iota(0, 3)), 3U);
+  EXPECT_EQ(numbers.push_batch(test::made_range{3, [](int i) { return i; }}), 3U);
   EXPECT_EQ(numbers.push_batch(std::deque<int>{3, 4}), 2U);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(numbers.pop(), i);
 }
