@@ -38,15 +38,11 @@ std::optional<held_payload> pool_core::take_free(std::uint32_t a_class, const de
   const lock_holder unlock_at_end{body_->lock};
   const range where = range_for(a_class);
   held_payload held;
-  held.reference = find_free(where);
-  if (held.reference == all_.references()) return std::nullopt;
-  auto& word = words_[held.reference].word;
-  const reference_word was{word.load(std::memory_order_relaxed)};
-  held.generation = (was.generation() + 1) & reference_word::generation_mask;
   held.tag = tag;
-  // Commits. Relaxed: it publishes nothing.
-  word.store(reference_word::make(reference_kind::owned, 0, held.generation, id_of(tag)).bits,
-             std::memory_order_relaxed);
+  do {
+    held.reference = find_free(where);
+    if (held.reference == all_.references()) return std::nullopt;
+  } while (!take_if_free(held));
   body_->loans.store(body_->loans.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   // What the loan after the next one will write to is in its last reader's cache.
   std::uint32_t ahead = held.reference - where.first + 2;
@@ -59,6 +55,20 @@ std::optional<held_payload> pool_core::take_free(std::uint32_t a_class, const de
     }
   }
   return held;
+}
+
+bool pool_core::take_if_free(held_payload& held) noexcept {
+  auto& word = words_[held.reference].word;
+  reference_word was{word.load(std::memory_order_relaxed)};
+  held.generation = (was.generation() + 1) & reference_word::generation_mask;
+  const reference_word now =
+      reference_word::make(reference_kind::owned, 0, held.generation, id_of(held.tag));
+  if (HAWSER_MUTATE(trim_not_looked_for, all_.is_large(held.reference), false))
+    // I1: somebody may be giving its pages back. Acquire: or has just done so. Commits.
+    return was.kind() == reference_kind::free &&
+           word.compare_exchange_strong(was.bits, now.bits, std::memory_order_acquire);
+  word.store(now.bits, std::memory_order_relaxed);  // Commits. Relaxed: it publishes nothing.
+  return true;
 }
 
 std::optional<held_payload> pool_core::loan(std::size_t bytes, const deadline& until) {

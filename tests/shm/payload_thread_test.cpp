@@ -103,6 +103,30 @@ TEST_F(PayloadThreadTest, ASharedPayloadIsWrittenAgainOnlyAfterItsLastReader) {
   EXPECT_EQ(pool.counters().references_in_use, 0U);
 }
 
+// Whoever releases it gives its pages back afterwards, when the next may have it already.
+TEST_F(PayloadThreadTest, ALargeChunkHasOneHolder) {
+  std::atomic<int> holders{0}, crowds{0}, without_pages{0};
+  std::vector<std::thread> borrowers;
+  for (std::uint64_t me = 0; me < 3; ++me)
+    borrowers.emplace_back([&, me] {
+      for (int i = 0; i < 4000; ++i) {
+        payload one = pool.loan(5000);
+        crowds += holders++ != 0;
+        if (one.writable().data() == nullptr) {
+          ++without_pages;
+        } else {
+          write(one, me);
+          expect_whole(one.bytes(), me);
+        }
+        --holders;
+      }
+    });
+  for (auto& one : borrowers) one.join();
+  EXPECT_EQ(crowds, 0);
+  EXPECT_EQ(without_pages, 0);
+  EXPECT_EQ(pool.counters().classes[1].in_use, 0U);
+}
+
 TEST_F(PayloadThreadTest, CollectingDoesNotDisturbTheLiving) {
   payload_queue<std::uint64_t> q{pool, create_only, name + ".q", {.capacity = 4}};
   std::atomic<bool> done{false};

@@ -181,6 +181,8 @@ class pool_core {
   bool take_out(const held_payload& found, std::uint32_t route, reference_kind kind,
                 std::uint32_t generation) noexcept;
   std::optional<held_payload> take_free(std::uint32_t a_class, const deadline& until);
+  /// False: somebody was faster.
+  bool take_if_free(held_payload& held) noexcept;
   std::uint32_t find_free(const range& where);
   void note_named();
   void get_pages(const held_payload& held);

@@ -75,7 +75,8 @@
 /// acknowledged by it, for which it named itself in the word.
 ///
 ///   I1  A word changes only by: its owner; whoever takes its message; a sweep of its owner;
-///       from free, under the lock.
+///       from free, under the lock, or that of a large chunk without it, to give its pages back
+///       (trim_large): a loan of a large chunk has to reckon with that.
 ///   I2  Nothing needs a repair: a stolen lock is just a lock.
 ///   I3  `shared` of a chunk is set before the first extra reference names it, and cleared by a
 ///       loan only, which has seen that none does. Without it a loan looks at no extra ones.
