@@ -22,6 +22,9 @@ thread_local bool on_keeper_thread = false;
 
 constexpr std::uint64_t about_control = 0;
 
+// A killed process ends at once, unless the kernel holds it: then it is buried later.
+constexpr std::chrono::seconds killed_timeout{1};
+
 // An event is about a child's end, or about something it said.
 constexpr std::uint64_t about_end(std::uint64_t id) { return id << 1; }
 constexpr std::uint64_t about_words(std::uint64_t id) { return id << 1 | 1; }
@@ -203,6 +206,7 @@ std::shared_ptr<child_record> process_keeper::start(const order& content,
   const auto status = child->status;
   hold.unlock();
   child->signal(SIGKILL);
+  await_end(*child);
   if (refusal) throw make_error(errc::bad_argument, "start process", content.name, *refusal);
   if (status)
     throw make_error(errc::system, "start process", content.name,
@@ -245,6 +249,20 @@ void process_keeper::await_decision(const child_record& child, std::chrono::mill
   while (!is_decided() && !give_up.stop_requested() && std::chrono::steady_clock::now() < deadline)
     turn(give_up.stop_possible() ? std::min(50, milliseconds_until(deadline))
                                  : milliseconds_until(deadline));
+}
+
+void process_keeper::await_end(child_record& child) {
+  const auto deadline = std::chrono::steady_clock::now() + killed_timeout;
+  std::unique_lock hold{child.mutex};
+  if (!on_keeper_thread) {
+    child.changed.wait_until(hold, deadline, [&] { return child.status.has_value(); });
+    return;
+  }
+  while (!child.status && std::chrono::steady_clock::now() < deadline) {
+    hold.unlock();
+    turn(milliseconds_until(deadline));
+    hold.lock();
+  }
 }
 
 void process_keeper::hear(child_record& child) {

@@ -45,6 +45,7 @@ class process_keeper {
   std::shared_ptr<child_record> launch_child(const order& content,
                                              std::chrono::milliseconds stop_timeout);
   std::shared_ptr<child_record> on_thread(std::function<std::shared_ptr<child_record>()> job);
+  void await_end(child_record& child);
   void await_decision(const child_record& child, std::chrono::milliseconds timeout,
                       const std::stop_token& give_up);
   void hear(child_record& child);

@@ -203,7 +203,7 @@ TEST(ProcessStartTest, SaysSoWhenMainEndsBeforeRunAsChild) {
   EXPECT_STREQ(failed.what(),
                "cannot start process \"return_code\": it ended before it was ready (exited with "
                "7); make run_as_child the first line of main()");
-  EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
+  EXPECT_FALSE(test::has_children());
 }
 
 TEST(ProcessStartTest, SaysSoWhenTheChildIsKilledBeforeRunAsChild) {
@@ -212,7 +212,7 @@ TEST(ProcessStartTest, SaysSoWhenTheChildIsKilledBeforeRunAsChild) {
   EXPECT_STREQ(failed.what(),
                "cannot start process \"return_code\": it ended before it was ready (killed by "
                "signal 9 (Killed)); look for who killed it");
-  EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
+  EXPECT_FALSE(test::has_children());
 }
 
 TEST(ProcessStartTest, SaysSoWhenMainDoesNotReachRunAsChildInTime) {
@@ -221,7 +221,7 @@ TEST(ProcessStartTest, SaysSoWhenMainDoesNotReachRunAsChildInTime) {
   EXPECT_STREQ(failed.what(),
                "cannot start process \"return_code\": its main() did not reach run_as_child "
                "within 100 ms; make that its first line, or raise start_timeout");
-  EXPECT_TRUE(test::eventually([] { return !test::has_children(); }));
+  EXPECT_FALSE(test::has_children());
 }
 
 TEST(ProcessStartTest, CanBeGivenUpWhileMainDoesNotReachRunAsChild) {
@@ -237,7 +237,7 @@ TEST(ProcessStartTest, CanBeGivenUpWhileMainDoesNotReachRunAsChild) {
                  "cannot start process \"return_code\": it was given up before its main() reached "
                  "run_as_child; start it again")
         << when;
-    EXPECT_TRUE(test::eventually([] { return !test::has_children(); })) << when;
+    EXPECT_FALSE(test::has_children()) << when;
   }
   later.join();
 }
