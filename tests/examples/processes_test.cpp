@@ -77,6 +77,7 @@ TEST(ProcessesExampleTest, LeavesNothingBehindWhenItIsInterrupted) {
 
 TEST(ProcessesExampleTest, TakesItsProcessesAlongWhenItIsKilled) {
   running_program program{{example("processes"), "--lines", "1000000"}};
+  const pid_t pid = program.pid();
   ASSERT_TRUE(program.wait_until([&] { return program.children().size() >= 3; }));
   program.signal(SIGKILL);
   EXPECT_EQ(program.wait(), 128 + SIGKILL);
@@ -84,6 +85,9 @@ TEST(ProcessesExampleTest, TakesItsProcessesAlongWhenItIsKilled) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
   while (!own_children().empty() && std::chrono::steady_clock::now() < end) reap_orphans();
   EXPECT_EQ(own_children(), std::vector<pid_t>{});
+  // Its queue stays, until the next start.
+  EXPECT_EQ(run({example("processes"), "--lines", "1"}).status, 0);
+  EXPECT_EQ(shared_memory_of(pid), std::vector<std::string>{});
 }
 
 TEST(ProcessesExampleTest, ExplainThemselves) {
