@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <unordered_map>
 
 extern "C" const char __executable_start, etext;  // NOLINT: set by the linker
 
@@ -15,6 +16,10 @@ namespace {
 
 // A victim that is told to go, a servant that is told to prepare: nothing here takes long.
 constexpr auto setup_limit = 2 * hang_limit;
+
+// An instruction that was executed more often is not worth a breakpoint: each visit costs more
+// than a step.
+constexpr std::uint64_t visits_max = 32;
 
 std::string place_of(std::uint64_t address) {
   const auto begin = reinterpret_cast<std::uint64_t>(&__executable_start);
@@ -83,7 +88,7 @@ void sweep::sweep_points(sweep_report& report) {
   const passage whole = try_point({}, report);
   report.instructions = whole.instructions;
   report.effects = whole.effects;
-  if (!whole.slept) milestones_ = whole.milestones;
+  if (!whole.slept) waypoints_ = whole.waypoints;
   report.every_instruction = whole.instructions <= options_.every_instruction_max;
   if (whole.slept && !enough()) try_point({.inside_sleep = true}, report);
   if (subject_.has_sleeper() && !enough()) try_point({.spared = true}, report);
@@ -91,14 +96,20 @@ void sweep::sweep_points(sweep_report& report) {
   if (report.every_instruction) {
     // The number of instructions varies a little with what the others do meanwhile.
     for (std::uint64_t k = 0; k <= 2 * whole.instructions && !enough(); ++k)
-      if (try_point({.instructions = k}, report).complete) break;
+      if (come_to({.instructions = k}, report).complete) break;
     return;
   }
   for (std::uint64_t j = 0; j <= 2 * whole.effects && !enough(); ++j)
-    if (try_point({.effects = j}, report).complete) break;
+    if (come_to({.effects = j}, report).complete) break;
   std::uniform_int_distribution<std::uint64_t> any{0, whole.instructions};
   for (std::uint64_t n = 0; n < options_.samples && !enough(); ++n)
-    try_point({.instructions = any(random_)}, report);
+    come_to({.instructions = any(random_)}, report);
+}
+
+sweep::passage sweep::come_to(target where, sweep_report& report) {
+  passage state = try_point(where, report);
+  where.on_foot = true;
+  return state.strayed ? try_point(where, report) : state;
 }
 
 sweep::passage sweep::try_point(const target& where, sweep_report& report) {
@@ -199,32 +210,47 @@ sweep::passage sweep::kill_at(const target& where, verdict& found) {
   return state;
 }
 
-bool sweep::approach(const target& where, traced_child& victim, passage& state) const {
-  if (where.measures() || where.inside_sleep || where.spared) return true;
-  std::size_t calls = 0;
-  while (calls < milestones_.size() && milestones_[calls].instructions <= where.instructions &&
-         milestones_[calls].effects <= where.effects)
-    ++calls;
-  if (calls == 0) return true;
-  state.instructions = milestones_[calls - 1].instructions;
-  state.effects = milestones_[calls - 1].effects;
-  switch (victim.run_past_system_calls(calls)) {
-    case progress::stepped: return true;
-    case progress::marked: state.complete = true; return false;
-    case progress::blocked: state.failure = "the operation sleeps"; return false;
-    case progress::ended: state.failure = "the victim ended by itself"; return false;
+const sweep::waypoint* sweep::waypoint_before(const target& where) const {
+  if (where.measures() || where.inside_sleep || where.spared) return nullptr;
+  const waypoint* nearest = nullptr;
+  for (const waypoint& one : waypoints_) {
+    if (one.instructions > where.instructions || one.effects > where.effects) break;
+    // The effect itself is a step, so that it can be seen.
+    if (one.visits == 0 || (!where.on_foot && one.effects < where.effects)) nearest = &one;
   }
+  return nearest;
+}
+
+bool sweep::approach(const waypoint* nearest, traced_child& victim, passage& state) const {
+  if (nearest == nullptr) return true;
+  state.instructions = nearest->instructions;
+  state.effects = nearest->effects;
+  progress made = victim.run_past_system_calls(nearest->calls);
+  if (made == progress::stepped && nearest->visits != 0)
+    made = victim.run_to(nearest->address, nearest->visits);
+  switch (made) {
+    case progress::stepped: return true;
+    case progress::marked: state.complete = true; break;
+    case progress::blocked: state.failure = "the operation sleeps"; break;
+    case progress::ended: state.failure = "the victim ended by itself"; break;
+  }
+  state.strayed = nearest->visits != 0;
   return false;
 }
 
 sweep::passage sweep::operate_until(const target& where, traced_child& victim) {
   passage state;
-  if (!approach(where, victim, state)) return state;
+  const waypoint* const from = waypoint_before(where);
+  if (!approach(from, victim, state)) return state;
   const bool counts_effects = where.measures() || where.effects != UINT64_MAX;
+  const bool effect_is_next = counts_effects && from != nullptr && from->visits != 0;
   shared_effects effects(victim);
+  std::unordered_map<std::uint64_t, std::uint64_t> visits;  // since the last system call
+  std::size_t calls = 0;
   while (state.instructions < where.instructions && state.effects < where.effects) {
     state.address = victim.address();
     const bool was_call = victim.at_system_call();
+    if (where.measures()) ++visits[state.address];
     progress made = victim.step();
     if (made == progress::blocked) {
       state.slept = true;
@@ -251,10 +277,17 @@ sweep::passage sweep::operate_until(const target& where, traced_child& victim) {
       state.failure = "the victim ended by itself";
       return state;
     }
+    const bool changed = counts_effects && effects.after_step(was_call);
+    if (effect_is_next && state.instructions == from->instructions) state.strayed = !changed;
+    if (where.measures() && changed && !was_call && visits[state.address] <= visits_max)
+      state.waypoints.push_back(
+          {calls, state.address, visits[state.address], state.instructions, state.effects});
     ++state.instructions;
-    if (counts_effects && effects.after_step(was_call)) ++state.effects;
-    if (where.measures() && was_call)
-      state.milestones.push_back({state.instructions, state.effects});
+    state.effects += changed;
+    if (where.measures() && was_call) {
+      state.waypoints.push_back({++calls, 0, 0, state.instructions, state.effects});
+      visits.clear();
+    }
   }
   state.address = victim.address();
   return state;

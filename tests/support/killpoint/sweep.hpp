@@ -51,24 +51,28 @@ class sweep {
     std::uint64_t effects = UINT64_MAX;
     bool inside_sleep = false;  // in the first system call that sleeps
     bool spared = false;        // only after the survivor has listened
+    bool on_foot = false;       // not by breakpoints: they led elsewhere
     /// Whether it is let run to its end, to see how long that is.
     [[nodiscard]] bool measures() const {
       return instructions == UINT64_MAX && effects == UINT64_MAX && !inside_sleep && !spared;
     }
     [[nodiscard]] std::string to_text() const;
   };
-  /// The state just after a system call.
-  struct milestone {
-    std::uint64_t instructions, effects;
+  /// Where a victim can be brought at full speed: behind a system call, or just before an effect.
+  struct waypoint {
+    std::size_t calls;                    // system calls before it
+    std::uint64_t address, visits;        // of the instruction, since the last call; 0: behind that
+    std::uint64_t instructions, effects;  // done there
   };
   /// How far it came.
   struct passage {
     std::uint64_t instructions = 0, effects = 0;
     bool complete = false;
     bool slept = false;
-    std::uint64_t address = 0;          // of the instruction it did not execute
-    std::string failure;                // of the passage itself
-    std::vector<milestone> milestones;  // of a victim that was let run to its end
+    bool strayed = false;             // a waypoint was not where it had been
+    std::uint64_t address = 0;        // of the instruction it did not execute
+    std::string failure;              // of the passage itself
+    std::vector<waypoint> waypoints;  // of a victim that was let run to its end
   };
   /// The processes around the victim.
   struct world {
@@ -77,11 +81,15 @@ class sweep {
   };
 
   void sweep_points(sweep_report& report);
+  /// Tries the point; once more, if that was another one.
+  passage come_to(target where, sweep_report& report);
   passage try_point(const target& where, sweep_report& report);
   passage kill_at(const target& where, verdict& found);
   passage operate_until(const target& where, traced_child& victim);
+  /// The last one before `where`; nullptr: there is none.
+  const waypoint* waypoint_before(const target& where) const;
   /// Brings the victim near `where` at full speed. False: it has come to the end already.
-  bool approach(const target& where, traced_child& victim, passage& state) const;
+  bool approach(const waypoint* nearest, traced_child& victim, passage& state) const;
   void set_up(passage& state);
   void build_world();
   void tear_down(sweep_report& report);
@@ -90,7 +98,7 @@ class sweep {
   sweep_options options_;
   std::unique_ptr<world> world_;
   int object_ = 0;
-  std::vector<milestone> milestones_;  // of the whole operation; empty if it sleeps
+  std::vector<waypoint> waypoints_;  // of the whole operation; empty if it sleeps
   std::minstd_rand random_{std::random_device{}()};
 };
 

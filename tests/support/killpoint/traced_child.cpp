@@ -137,6 +137,36 @@ progress traced_child::run_past_system_calls(std::size_t count) {
   return progress::stepped;
 }
 
+progress traced_child::run_to(std::uint64_t address, std::uint64_t visits) {
+  for (std::uint64_t seen = 0;;) {
+    if (this->address() == address) {
+      if (++seen == visits) return progress::stepped;
+      if (const progress made = step(); made != progress::stepped) return made;
+    } else if (const progress made = run_into_breakpoint(address); made != progress::stepped) {
+      return made;
+    }
+  }
+}
+
+progress traced_child::run_into_breakpoint(std::uint64_t address) {
+  constexpr long breakpoint = 0xCC, first_byte = 0xFF;
+  errno = 0;
+  const long code = ptrace(PTRACE_PEEKTEXT, pid_, address, nullptr);
+  if (errno != 0) fail("ptrace(PTRACE_PEEKTEXT)");
+  // The child's own copy of the page.
+  if (ptrace(PTRACE_POKETEXT, pid_, address, (code & ~first_byte) | breakpoint) != 0)
+    fail("ptrace(PTRACE_POKETEXT)");
+  if (ptrace(PTRACE_CONT, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
+    fail("ptrace(PTRACE_CONT)");
+  const progress seen = wait_bounded(std::chrono::seconds{10}, true);
+  if (seen == progress::ended || seen == progress::blocked) return seen;  // not at our disposal
+  if (ptrace(PTRACE_POKETEXT, pid_, address, code) != 0) fail("ptrace(PTRACE_POKETEXT)");
+  if (this->address() == address + 1 && pending_signal_ == 0 && seen == progress::stepped &&
+      ptrace(PTRACE_POKEUSER, pid_, offsetof(user_regs_struct, rip), address) != 0)
+    fail("ptrace(PTRACE_POKEUSER)");
+  return seen;
+}
+
 progress traced_child::step() {
   const bool may_sleep = at_system_call();
   if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)

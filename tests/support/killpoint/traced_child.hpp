@@ -36,6 +36,12 @@ class traced_child {
   /// Returns    `stepped`, or what came before that.
   progress run_past_system_calls(std::size_t count);
 
+  /// Lets the child run at full speed until it comes to the instruction at `address` for the
+  /// `visits`th time, counted from here, where it may be already.
+  ///
+  /// Returns    `stepped`, or what came before that.
+  progress run_to(std::uint64_t address, std::uint64_t visits);
+
   /// Executes one instruction. A system call is one instruction, from before the call until
   /// after its return; if the child falls asleep in it, this returns `blocked` and the child
   /// stays in the call.
@@ -58,6 +64,7 @@ class traced_child {
  private:
   progress wait_bounded(std::chrono::milliseconds limit, bool until_asleep);
   progress interpret(int status);
+  progress run_into_breakpoint(std::uint64_t address);
 
   pid_t pid_ = -1;
   int pending_signal_ = 0;     // to be delivered when the child is let go
