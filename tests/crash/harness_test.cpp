@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 
+#include <killpoint/marks.hpp>
 #include <killpoint/sweep.hpp>
+#include <killpoint/traced_child.hpp>
+#include <sys/mman.h>
 
 namespace hawser::test {
 namespace {
@@ -67,6 +71,72 @@ class HarnessTest : public testing::Test {
   static void SetUpTestSuite() { killpoint::become_tracer(); }
   static void TearDownTestSuite() { killpoint::stop_being_tracer(); }
 };
+
+[[gnu::noinline]] void add_one(std::atomic<int>& word) { ++word; }
+
+TEST_F(HarnessTest, AVictimStopsAtAnInstructionThatItComesByForTheNthTime) {
+  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  auto& word = *new (page) std::atomic<int>{0};
+  killpoint::traced_child victim([&] {
+    const killpoint::marked_thread self;
+    self.mark();
+    for (int i = 0; i < 10; ++i) add_one(word);
+    self.mark();
+  });
+  using enum killpoint::progress;
+  ASSERT_EQ(victim.run_to_mark(hang_limit), marked);
+  const auto address = reinterpret_cast<std::uint64_t>(&add_one);
+  EXPECT_EQ(victim.run_to(address, 3), stepped);
+  EXPECT_EQ(victim.address(), address);
+  EXPECT_EQ(word, 2);
+  EXPECT_EQ(victim.run_to(address, 1), stepped);  // it is there
+  EXPECT_EQ(word, 2);
+  EXPECT_EQ(victim.run_to(address, 2), stepped);
+  EXPECT_EQ(word, 3);
+  EXPECT_EQ(victim.step(), stepped);  // nothing is left of the breakpoint
+  EXPECT_EQ(victim.run_to(address, 100), marked);
+  EXPECT_EQ(word, 10);
+  munmap(page, 4096);
+}
+
+/// Writes in one place when it is measured, in another one ever after.
+class wandering_scenario final : public killpoint::scenario {
+ public:
+  wandering_scenario()
+      : page_(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
+        entered_(*new (page_) std::atomic<int>{0}),
+        word_(*new (static_cast<char*>(page_) + 64) std::atomic<int>{0}) {}
+  ~wandering_scenario() override { munmap(page_, 4096); }
+
+  std::string name() const override { return "wanders"; }
+  void arrange(int) override { word_ = 0; }
+  void enter(int) override { elsewhere_ = entered_++ != 0; }
+  void operate() override {
+    if (elsewhere_) add_one(word_);
+    else word_ = 1;
+  }
+  verdict check(sleeper_news&, bool) override {
+    verdict found;
+    found.outcome = word_;
+    return found;
+  }
+
+ private:
+  void* page_;
+  std::atomic<int>&entered_, &word_;
+  bool elsewhere_ = false;
+};
+
+TEST_F(HarnessTest, AVictimThatTakesAnotherWayIsSteppedThroughIt) {
+  wandering_scenario subject;
+  const sweep_report report =
+      killpoint::sweep(subject, {.every_instruction_max = 0, .samples = 0}).run();
+  EXPECT_EQ(report.failures, std::vector<std::string>{});
+  EXPECT_GT(report.points, report.effects + 3);  // some were tried once more
+  EXPECT_GT(report.outcomes[0], 0U);
+  EXPECT_GT(report.outcomes[1], 0U);
+}
 
 TEST_F(HarnessTest, PassesARobustObjectAtEveryInstruction) {
   for (const bool with_sleeper : {false, true}) {
