@@ -23,6 +23,7 @@ constexpr std::array kinds{
     kind_entry{channel_kind::payload_pool, "payload_pool", read_pool},
     kind_entry{channel_kind::topic, "topic", read_topic},
     kind_entry{channel_kind::event, "event", read_event},
+    kind_entry{channel_kind::door, "door", read_door},
 };
 
 }  // namespace

@@ -59,6 +59,7 @@ bool read_array(const body_reader& body, channel_info& into);
 bool read_pool(const body_reader& body, channel_info& into);
 bool read_topic(const body_reader& body, channel_info& into);
 bool read_event(const body_reader& body, channel_info& into);
+bool read_door(const body_reader& body, channel_info& into);
 
 /// A type's name as people write it; what cannot be read or printed is made harmless.
 std::string readable_type(std::string_view mangled);

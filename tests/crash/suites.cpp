@@ -8,8 +8,8 @@ std::vector<suite> all_suites() {
   std::vector<suite> all;
   for (const auto make :
        {queue_suite, semaphore_suite, lock_suite, shared_lock_suite, guarded_suite, value_suite,
-        event_suite, array_suite, topic_suite, pipe_suite, payload_suite, payload_pipe_suite,
-        waiting_suite})
+        event_suite, door_suite, array_suite, topic_suite, pipe_suite, payload_suite,
+        payload_pipe_suite, waiting_suite})
     all.push_back(make());
   return all;
 }

@@ -34,6 +34,7 @@ suite shared_lock_suite();
 suite guarded_suite();
 suite value_suite();
 suite event_suite();
+suite door_suite();
 suite array_suite();
 suite topic_suite();
 suite pipe_suite();

@@ -59,6 +59,7 @@ enum class channel_kind : std::uint32_t {
   payload_pool,
   topic,
   event,
+  door,
 };
 
 inline constexpr std::uint32_t flag_keep = 1;
