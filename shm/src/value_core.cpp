@@ -35,6 +35,7 @@ attach_request segment_request(const value_request& request) {
   segment.keep = request.keep;
   segment.type_fingerprint = request.type_fingerprint;
   segment.type_name = request.type_name;
+  segment.swept = request.swept;
   segment.body_bytes = sizeof(value_layout) + 2 * value_copy_bytes(request.value_bytes);
   segment.initialise = [&request](std::byte* body) {
     auto& v = *new (body) value_layout{};

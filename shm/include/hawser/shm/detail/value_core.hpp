@@ -27,6 +27,7 @@ struct value_request {
   bool keep = false;
   std::uint64_t type_fingerprint = 0;
   std::string_view type_name;
+  std::function<void()> swept{};  // see attach_request
 };
 
 class value_core {
