@@ -7,28 +7,11 @@
 #include <csignal>
 
 #include <spawn.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace hawser::actors::detail {
 namespace {
-
-// PIDFD_GET_INFO of Linux 6.13 and its exit code of 6.15, which Debian's headers do not have.
-struct pidfd_info {
-  std::uint64_t mask;
-  std::uint64_t cgroup_id;
-  std::uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
-  std::int32_t exit_code;
-};
-static_assert(sizeof(pidfd_info) == 64);
-constexpr std::uint64_t pidfd_info_exit = 1U << 3;
-constexpr unsigned long pidfd_get_info = _IOWR(0xFF, 11, pidfd_info);
-
-exit_status from_wait_status(int status) {
-  if (WIFEXITED(status)) return exit_status::exited(WEXITSTATUS(status));
-  return exit_status::killed(WTERMSIG(status), WCOREDUMP(status));
-}
 
 class spawn_setup {
  public:
@@ -133,15 +116,8 @@ exit_status reap(int pidfd) noexcept {
   int result;
   do result = waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED);
   while (result != 0 && errno == EINTR);
-  if (result == 0) {
-    if (info.si_code == CLD_EXITED) return exit_status::exited(info.si_status);
-    return exit_status::killed(info.si_status, info.si_code == CLD_DUMPED);
-  }
-  pidfd_info answer{};
-  answer.mask = pidfd_info_exit;
-  if (ioctl(pidfd, pidfd_get_info, &answer) == 0 && (answer.mask & pidfd_info_exit) != 0)
-    return from_wait_status(answer.exit_code);
-  return {};
+  if (result == 0) return from_siginfo(info);
+  return how_reaped(pidfd);
 }
 
 }  // namespace hawser::actors::detail

@@ -82,20 +82,26 @@ void directory::call(std::uint32_t tag, bool wanted) {
   });
 }
 
-directory::~directory() {
+directory::~directory() { leave(); }
+
+void directory::leave() noexcept {
   // Not what a fork has inherited. And a change that fails is none: our death says the same.
   const std::uint32_t mine = core_.channel().tag_if_attached();
   try {
     if (mine != 0)
       modify([&](table& all) {
         if (all.members[id_of(mine)].tag != mine) return false;
-        all.members[id_of(mine)] = {};
-        for (name_row& one : all.names)
-          if (one.owner == mine) one = {};
+        clear(all, mine);
         return true;
       });
   } catch (...) {
   }
+}
+
+void directory::clear(table& all, std::uint32_t tag) {
+  for (name_row& one : all.names)
+    if (one.owner == tag) one = {};
+  all.members[id_of(tag)] = {};
 }
 
 template <class Change>
@@ -181,11 +187,23 @@ std::vector<directory::member> directory::members() {
   const std::scoped_lock one_thread{mutex_};
   core_.load(reinterpret_cast<std::byte*>(copy_.get()), sizeof(table));
   std::vector<member> all;
-  for (const member_row& row : copy_->members) {
-    if (row.tag == 0 || !is_there(row.tag)) continue;
-    if (const auto one = member_of(*copy_, row.tag)) all.push_back(*one);
-  }
+  for (const member_row& row : copy_->members)
+    if (row.tag != 0 && is_there(row.tag))
+      if (const auto one = member_of(*copy_, row.tag)) all.push_back(*one);
   return all;
+}
+
+bool directory::clear_dead() {
+  bool cleared = false;
+  modify([&](table& all) {
+    for (const member_row& row : all.members) {
+      if (row.tag == 0 || is_there(row.tag)) continue;
+      clear(all, row.tag);
+      cleared = true;
+    }
+    return cleared;
+  });
+  return cleared;
 }
 
 }  // namespace hawser::actors::detail

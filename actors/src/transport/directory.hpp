@@ -22,8 +22,7 @@ namespace hawser::actors::detail {
 /// middle of one leaves all of it or nothing. Changes are rare: who comes, who goes, who connects.
 ///
 /// Whose rows count is said by the value's own participants: a row is valid as long as the tag in
-/// it is that of a participant who is there. So a death needs no clearing up, and the next change
-/// overwrites what is void.
+/// it is that of a participant who is there. So a death needs no clearing up for names to be free.
 ///
 /// Threads    Any.
 /// Errors     of every function: those of a `value`.
@@ -64,6 +63,8 @@ class directory {
 
   /// Becomes a member, until the object goes.
   void enter(const host_id& host, std::uint64_t services);
+  /// Is a member no more, and has no names.
+  void leave() noexcept;
   /// Says that we want to be connected with a member, or are (true), or no more (false). It hears of
   /// it as of every change.
   void call(std::uint32_t tag, bool wanted);
@@ -79,6 +80,12 @@ class directory {
   std::optional<published> find(std::string_view name);
   /// Those who live, ourselves included.
   std::vector<member> members();
+  /// Takes out those who died, which is a change: one of those who are left notices a death, and so
+  /// all of them do. True: it was us.
+  bool clear_dead();
+
+  /// Whether a member of this tag lives.
+  bool is_member(std::uint32_t tag) { return is_there(tag); }
 
   /// Changes with each change; a death is none.
   std::uint64_t version() const noexcept { return core_.version(); }
@@ -104,6 +111,7 @@ class directory {
   /// Changes the table in a copy of ours. `change(table&)` returns whether there is one.
   template <class Change>
   void modify(Change change);
+  static void clear(table& all, std::uint32_t tag);
   template <class Table>
   auto* row_of(Table& all, std::string_view name);
   bool is_there(std::uint32_t tag);

@@ -65,6 +65,17 @@ TEST_F(DirectoryProcessTest, WhoSweepsADeadMemberIsTold) {
   EXPECT_TRUE(eventually([&] { return swept == 1; }));
 }
 
+TEST_F(DirectoryProcessTest, OneClearsAwayADeadMemberAndAllHearOfIt) {
+  joined one{group}, other{group};
+  bank()->kill_and_join();
+  const std::uint64_t before = other.version();
+  EXPECT_TRUE(one.clear_dead());
+  EXPECT_NE(other.version(), before);
+  EXPECT_FALSE(other.clear_dead());
+  EXPECT_FALSE(one.clear_dead());
+  EXPECT_EQ(one.members().size(), 2U);
+}
+
 TEST_F(DirectoryProcessTest, OfThoseWhoWantANameAtOnceOneGetsIt) {
   constexpr int rivals = 4;
   for (int round = 0; round < 25; ++round) {

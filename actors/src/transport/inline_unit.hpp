@@ -1,0 +1,64 @@
+/// Runs the actors that the transport's thread wakes.
+#pragma once
+
+#include <caf/execution_unit.hpp>
+#include <caf/resumable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace hawser::actors::detail {
+
+/// In the thread itself, behind the message that woke them: a change of threads costs more than most
+/// handlers do. An actor that once took longer than `patience` goes to the scheduler's threads for
+/// the next `penance`, so that it does not hold up the messages of others again.
+///
+/// One that does not come back at all, because it waits for something, may wait for what only this
+/// transport can bring. So somebody else looks at it from time to time, and retires a unit that is
+/// stuck: then another thread with another unit goes on, and this one ends with its job.
+///
+/// Threads    `retire_if_stuck` is the guard's, all others the thread's that runs the unit.
+class inline_unit final : public caf::execution_unit {
+ public:
+  static constexpr std::chrono::microseconds patience{200};
+  static constexpr std::chrono::seconds penance{1};
+
+  inline_unit(caf::actor_system& system, bool runs_actors);
+  ~inline_unit() override;
+
+  void exec_later(caf::resumable* job) override;
+  /// Runs whoever was woken, also by those who run. False: the unit was retired meanwhile.
+  bool run();
+
+  bool is_running() const noexcept { return running_.load() != 0; }
+  /// Nobody runs it any more: who is woken goes to the scheduler.
+  void retire();
+  /// True, once: it has been in one and the same job since the call before.
+  bool retire_if_stuck();
+
+ private:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::uint64_t retired = ~std::uint64_t{0};
+
+  caf::resumable* next();
+  bool run(caf::resumable* job);
+  bool is_slow(caf::resumable* job);
+  bool retire_from(std::uint64_t job);
+  void to_scheduler(caf::resumable* job);
+
+  const bool runs_actors_;
+  const std::size_t throughput_;
+  std::uint64_t jobs_ = 0;
+  std::atomic<std::uint64_t> running_{0};  // the number of the job; 0: none
+  std::uint64_t seen_ = 0;                 // by the guard
+  std::mutex mutex_;                       // woken_: the guard takes what a stuck job has left
+  std::vector<caf::resumable*> woken_;
+  std::size_t begun_ = 0;
+  std::unordered_map<caf::resumable*, clock::time_point> slow_;  // until when; never dereferenced
+};
+
+}  // namespace hawser::actors::detail
