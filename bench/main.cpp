@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   effort how;
   app.add_option("FILTER", filter,
                  "Only what has this in its subject or group, such as hawser.queue, boost, "
-                 "throughput, round_trip, op, recovery, wall");
+                 "throughput, round_trip, op, recovery, wall, actors");
   app.add_flag("--quick", how.quick, "Fewer and shorter samples: a first impression");
   CLI11_PARSE(app, argc, argv);
 
@@ -33,8 +33,8 @@ int main(int argc, char** argv) {
   try {
     print_machine();
     std::vector<group_run> runs;
-    for (const group g :
-         {group::round_trip, group::throughput, group::op, group::recovery, group::wall}) {
+    for (const group g : {group::round_trip, group::throughput, group::op, group::recovery,
+                          group::wall, group::actors}) {
       runs.push_back(run_group(g, all, filter, how));
       print_figures(runs.back());
     }

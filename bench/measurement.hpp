@@ -38,7 +38,7 @@ struct effort {
 };
 
 /// Measurements of one group run side by side: a block holds one sample of each.
-enum class group { throughput, round_trip, op, recovery, wall };
+enum class group { throughput, round_trip, op, recovery, wall, actors };
 
 struct measurement {
   std::string subject;

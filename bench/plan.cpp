@@ -22,6 +22,7 @@ std::size_t blocks_wanted(group g, const effort& how) {
     case group::op: return how.quick ? 5 : 21;
     case group::recovery: return how.quick ? 1 : 5;
     case group::wall: return how.quick ? 2 : 7;
+    case group::actors: return how.quick ? 2 : 7;
   }
   return 1;
 }
@@ -84,6 +85,7 @@ const char* name_of(group g) {
     case group::op: return "op";
     case group::recovery: return "recovery";
     case group::wall: return "wall";
+    case group::actors: return "actors";
   }
   return "?";
 }

@@ -67,6 +67,9 @@ void pin(int cpu);
 /// Whether pin() can put processes in front of others; otherwise expect disturbed samples.
 bool may_raise_priority();
 
+/// Not pinned: a process of many threads.
+inline constexpr int anywhere = -1;
+
 struct process_role {
   const char* name;  // for messages
   int cpu;

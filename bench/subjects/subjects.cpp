@@ -16,6 +16,7 @@ std::vector<measurement> all_measurements() {
   add_hawser_recovery(all);
   add_hawser_sweep(all);
   add_producer_consumer(all);
+  add_actors(all);
   return all;
 }
 

@@ -24,6 +24,7 @@ void add_hawser_pipe(std::vector<measurement>& all);
 void add_hawser_payload(std::vector<measurement>& all);
 void add_hawser_recovery(std::vector<measurement>& all);
 void add_hawser_sweep(std::vector<measurement>& all);
+void add_actors(std::vector<measurement>& all);
 void add_producer_consumer(std::vector<measurement>& all);
 
 }  // namespace hawser::bench

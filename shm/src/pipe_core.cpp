@@ -238,6 +238,14 @@ std::size_t pipe_core::waiting() const noexcept {
   return tail - head <= ring_bytes_ ? static_cast<std::size_t>(tail - head) : 0;
 }
 
+bool pipe_core::has_room() const noexcept {
+  const pipe_direction& out = body_->to[other_];
+  // The head may have gone beyond the tail that was read before it.
+  const auto used = static_cast<std::int64_t>(out.tail.load(std::memory_order_relaxed) -
+                                              out.head.load(std::memory_order_acquire));
+  return used <= static_cast<std::int64_t>(ring_bytes_ / 2);
+}
+
 pipe_core::counts pipe_core::counters() const noexcept {
   const pipe_direction &in = body_->to[me_], &out = body_->to[other_];
   return {out.sent.load(std::memory_order_relaxed), in.received.load(std::memory_order_relaxed),
@@ -254,12 +262,7 @@ std::uint64_t pipe_core::async_wait(ready what, std::function<void()> callback) 
   return add_async_wait(
       {&channel_, space_bit(other_), [this] { out_->space.announce(event_count::armed); },
        [this] {
-         const pipe_direction& out = body_->to[other_];
-         // The head may have gone beyond the tail that was read before it.
-         const auto used = static_cast<std::int64_t>(out.tail.load(std::memory_order_relaxed) -
-                                                     out.head.load(std::memory_order_acquire));
-         // Half a ring has room for every record.
-         return used <= static_cast<std::int64_t>(ring_bytes_ / 2) || closed() ||
+         return has_room() || closed() ||
                 out_->finished.load(std::memory_order_relaxed) != 0 ||
                 body_->ends[other_].load(std::memory_order_acquire) == end_gone;
        },

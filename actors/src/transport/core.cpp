@@ -104,6 +104,7 @@ void transport_core::stop() {
   membership_.clear();
   services_ = nullptr;
   directory_->leave();
+  clear_away();  // of those whose deaths nobody has noticed yet
   // It stays open, as the door does, until the last actor that may still ask for a name is gone.
 }
 
@@ -136,7 +137,7 @@ bool transport_core::run_tasks() {
 void transport_core::run() {
   inline_unit& unit = *unit_;
   while (!stopping_.load(std::memory_order_acquire)) {
-    bool busy = run_tasks();
+    bool busy = run_tasks() || unit.has_work();
     if (changed_.exchange(false, std::memory_order_acquire)) {
       refresh();
       busy = true;
@@ -145,6 +146,7 @@ void transport_core::run() {
     for (std::size_t i = 0; i < connected_.size(); ++i) {
       const std::shared_ptr<peer> one = connected_[i];
       busy = read(one) || busy;
+      if (one->pipe && one->out.can_flush()) one->out.flush(), busy = true;
     }
     constexpr std::uint64_t clock_every = 64;
     if (!busy || turns_ % clock_every == 0) look_at_clock();
@@ -164,7 +166,7 @@ bool transport_core::has_news() {
       stopping_.load(std::memory_order_acquire))
     return true;
   return std::any_of(connected_.begin(), connected_.end(), [](const std::shared_ptr<peer>& one) {
-    return one->pipe->waiting() != 0 || one->pipe->over();
+    return one->pipe->waiting() != 0 || one->pipe->over() || one->out.can_flush();
   });
 }
 
@@ -206,8 +208,10 @@ void transport_core::say_goodbye() {
   for (const auto& one : connected_) tell(*one, {.kind = frame_kind::goodbye});
   const auto all_sent = [&] {
     bool waits = false;
-    for (const auto& one : connected_)
-      waits = (one->out.flush() && !one->pipe->peer_gone()) || waits;
+    for (const auto& one : connected_) {
+      one->out.flush();
+      waits = waits || (one->out.has_backlog() && !one->pipe->peer_gone());
+    }
     return !waits;
   };
   while (!all_sent() && clock::now() < end) door_->wait([] { return false; }, clock::now() + 1ms);

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -112,6 +113,7 @@ class transport_core final : public caf::proxy_registry::backend,
   std::vector<std::shared_ptr<peer>> all_peers() const;
   void refresh();
   void clear_away() const;
+  caf::error why_not_there(const wire_node& node) const;
   void tell_listeners();
   void connect(const std::shared_ptr<peer>& to);
   std::unique_ptr<shm::detail::pipe_core> open_pipe(peer& to);
@@ -190,6 +192,7 @@ class transport_core final : public caf::proxy_registry::backend,
   // The thread's.
   std::vector<std::shared_ptr<peer>> connected_;
   std::map<caf::actor_id, std::vector<std::shared_ptr<peer>>> watchers_;  // of our actors
+  std::deque<std::pair<wire_node, caf::error>> reasons_;                  // of those buried last
   std::map<std::uint32_t, clock::time_point>
       lost_;  // when, by tag: members we are not connected with
   shm::async_wait_handle directory_wait_;

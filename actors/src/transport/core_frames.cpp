@@ -75,6 +75,7 @@ bool transport_core::read(const std::shared_ptr<peer>& from) {
   }
   if (taken == 0) return false;
   pipe.publish(static_cast<std::uint64_t>(taken));
+  if (std::exchange(from->wants_room, false)) from->door->ring();
   return true;
 }
 
@@ -94,6 +95,7 @@ bool transport_core::take(const std::shared_ptr<peer>& from, const std::byte* da
     case frame_kind::link:
     case frame_kind::unlink: return take_link(*from, header, in);
     case frame_kind::moved: return take_moved(header, in);
+    case frame_kind::room: return from->wants_room = true;
     case frame_kind::ping: return take_ping(from, header.mid), true;
     case frame_kind::pong:
       if (header.mid == from->pings) from->unanswered_since.reset();

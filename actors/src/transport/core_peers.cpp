@@ -92,9 +92,7 @@ void transport_core::refresh() {
         // It had committed that.
       }
       bury(one, one->who ? membership_.why_gone(*one->who, one->said_goodbye)
-                         : make_error(peer_error::disconnected,
-                                      "process " + std::to_string(one->node.pid) +
-                                          " is not in group \"" + options_.group + "\""));
+                         : why_not_there(one->node));
       continue;
     }
     one->who = *now;
@@ -102,6 +100,15 @@ void transport_core::refresh() {
   }
   membership_.update(members, directory_->tag());
   tell_listeners();
+}
+
+/// Of a handle that somebody has sent us: its process may have been a peer of ours.
+caf::error transport_core::why_not_there(const wire_node& node) const {
+  const auto known = std::find_if(reasons_.rbegin(), reasons_.rend(),
+                                  [&](const auto& one) { return one.first == node; });
+  if (known != reasons_.rend()) return known->second;
+  return make_error(peer_error::disconnected, "process " + std::to_string(node.pid) +
+                                                  " is not in group \"" + options_.group + "\"");
 }
 
 void transport_core::tell_of_change(caf::weak_actor_ptr listener, caf::atom_value word) {
@@ -206,9 +213,7 @@ void transport_core::attend(const std::shared_ptr<peer>& to) {
     changed_.store(true, std::memory_order_relaxed);  // it is looked for, and connected
     return;
   }
-  if (!to->out.flush()) return;
-  to->room = shm::async_wait_handle{
-      to->pipe->async_wait(shm::ready::writable, [this, node = to->node] { attend_later(node); })};
+  to->out.flush();
 }
 
 void transport_core::attend_later(const wire_node& node) {
@@ -231,7 +236,6 @@ void transport_core::bury(const std::shared_ptr<peer>& dead, caf::error reason) 
     buried_counts_.dropped += its.dropped;
   }
   std::erase(connected_, dead);
-  dead->room = {};
   dead->door.reset();
   dead->pipe.reset();
   dead->last_source = {};
@@ -239,10 +243,14 @@ void transport_core::bury(const std::shared_ptr<peer>& dead, caf::error reason) 
   // First nobody finds them any more: who hears of the end may look for its actors again at once.
   const auto proxies = proxies_.get_all(dead->id);
   for (const auto& one : proxies) proxies_.erase(dead->id, one->id(), reason);
+  // Then monitors and links: who has an answer has been told of the end before.
+  for (const auto& one : proxies) static_cast<proxy*>(one->get())->end(reason, unit_);
   for (const auto& one : pending_.take_all(*dead))
     if (const auto requester = one.requester.lock())
       requester->enqueue(nullptr, one.mid.response_id(), caf::make_message(reason), unit_);
-  for (const auto& one : proxies) static_cast<proxy*>(one->get())->end(reason, unit_);
+  reasons_.emplace_back(dead->node, reason);
+  constexpr std::size_t reasons_max = 64;
+  if (reasons_.size() > reasons_max) reasons_.pop_front();
   if (!dead->who) return;
   directory_->call(dead->who->tag, false);
   if (given_up) lost_[dead->who->tag] = clock::now();

@@ -3,16 +3,12 @@
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace hawser::actors::detail {
 
 inline_unit::inline_unit(caf::actor_system& system, bool runs_actors)
-    : caf::execution_unit(&system),
-      runs_actors_(runs_actors),
-      // As many as fit into our patience, if each of them takes a microsecond.
-      throughput_(std::min<std::size_t>(system.scheduler().max_throughput(), 200)) {}
+    : caf::execution_unit(&system), runs_actors_(runs_actors) {}
 
 inline_unit::~inline_unit() = default;
 
@@ -22,47 +18,67 @@ void inline_unit::exec_later(caf::resumable* job) {
   if (!runs_actors_ || job->subtype() != caf::resumable::scheduled_actor) return to_scheduler(job);
   {
     const std::scoped_lock hold{mutex_};
-    if (running_.load(std::memory_order_relaxed) != retired) return woken_.push_back(job);
+    if (running_.load(std::memory_order_relaxed) != retired) return woken_.push_back({job, 0});
   }
   to_scheduler(job);
 }
 
-caf::resumable* inline_unit::next() {
+bool inline_unit::next(woken& out) {
   const std::scoped_lock hold{mutex_};
-  if (begun_ < woken_.size()) return woken_[begun_++];
-  woken_.clear();
-  begun_ = 0;
-  return nullptr;
-}
-
-bool inline_unit::run() {
-  while (caf::resumable* const job = next())
-    if (!run(job)) return false;
+  if (woken_.empty()) return false;
+  out = woken_.front();
+  woken_.pop_front();
   return true;
 }
 
-bool inline_unit::run(caf::resumable* job) {
-  if (!slow_.empty() && is_slow(job)) return to_scheduler(job), true;
+bool inline_unit::run() {
+  // Then messages of others are looked for.
+  constexpr int jobs_at_a_time = 16;
+  woken one{};
+  for (int i = 0; i < jobs_at_a_time && next(one); ++i)
+    if (!run(one)) return false;
+  return true;
+}
+
+bool inline_unit::run(woken one) {
+  if (!slow_.empty() && is_slow(one.job)) return to_scheduler(one.job), true;
   running_.store(++jobs_);
   const auto begin = clock::now();
-  const auto result = job->resume(this, throughput_);
+  const auto result = one.job->resume(this, messages_at_a_time);
   const auto end = clock::now();
-  std::uint64_t mine = jobs_;
-  const bool goes_on = running_.compare_exchange_strong(mine, 0);
-  if (end - begin > patience) slow_[job] = end + penance;
+  if (end - begin > patience || !slow_.empty()) note_time(one.job, end - begin, end);
   // The reference that came with it.
-  if (result == caf::resumable::resume_later) to_scheduler(job);
-  else caf::intrusive_ptr_release(job);
-  return goes_on;
+  const bool goes_on = result == caf::resumable::resume_later;
+  if (!goes_on) caf::intrusive_ptr_release(one.job);
+  std::uint64_t mine = jobs_;
+  {
+    const std::scoped_lock hold{mutex_};
+    if (!running_.compare_exchange_strong(mine, 0)) {
+      if (goes_on) to_scheduler(one.job);
+      return false;
+    }
+    if (goes_on && ++one.turns < turns_max) return woken_.push_back(one), true;
+  }
+  if (goes_on) to_scheduler(one.job);
+  return true;
 }
 
 bool inline_unit::is_slow(caf::resumable* job) {
   const auto found = slow_.find(job);
-  if (found == slow_.end()) return false;
-  const auto now = clock::now();
-  if (found->second > now) return true;
-  std::erase_if(slow_, [&](const auto& one) { return one.second <= now; });
-  return false;
+  return found != slow_.end() && found->second.times >= times_max &&
+         found->second.until > clock::now();
+}
+
+void inline_unit::note_time(caf::resumable* job, clock::duration taken, clock::time_point now) {
+  if (taken > patience) {
+    slowness& its = slow_[job];
+    if (++its.times >= times_max) its.until = now + penance;
+    return;
+  }
+  slow_.erase(job);
+  constexpr std::size_t kept_max = 256;  // of those who have ended since
+  if (slow_.size() > kept_max)
+    std::erase_if(slow_, [&](const auto& one) { return one.second.until <= now; });
 }
 
 bool inline_unit::retire_if_stuck() {
@@ -74,15 +90,13 @@ bool inline_unit::retire_if_stuck() {
 void inline_unit::retire() { retire_from(running_.load()); }
 
 bool inline_unit::retire_from(std::uint64_t job) {
-  std::vector<caf::resumable*> left;
+  std::deque<woken> left;
   {
     const std::scoped_lock hold{mutex_};
     if (!running_.compare_exchange_strong(job, retired)) return false;
-    left.assign(woken_.begin() + static_cast<std::ptrdiff_t>(begun_), woken_.end());
-    woken_.clear();
-    begun_ = 0;
+    left.swap(woken_);
   }
-  for (caf::resumable* const one : left) to_scheduler(one);
+  for (const woken& one : left) to_scheduler(one.job);
   return true;
 }
 

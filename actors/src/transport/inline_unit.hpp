@@ -7,15 +7,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
-#include <vector>
 
 namespace hawser::actors::detail {
 
 /// In the thread itself, behind the message that woke them: a change of threads costs more than most
-/// handlers do. An actor that once took longer than `patience` goes to the scheduler's threads for
-/// the next `penance`, so that it does not hold up the messages of others again.
+/// handlers do. Whoever is woken gets a few messages at a time, in turn. An actor that takes longer than
+/// `patience` for them three times in a row (once may have been somebody else, who had our CPU) goes
+/// to the scheduler's threads for the next `penance`, so that it does not hold up the messages of
+/// others again; and so does one that has always something left to do.
 ///
 /// One that does not come back at all, because it waits for something, may wait for what only this
 /// transport can bring. So somebody else looks at it from time to time, and retires a unit that is
@@ -26,13 +28,18 @@ class inline_unit final : public caf::execution_unit {
  public:
   static constexpr std::chrono::microseconds patience{200};
   static constexpr std::chrono::seconds penance{1};
+  static constexpr int times_max = 3, turns_max = 64;
+  static constexpr std::size_t messages_at_a_time = 16;
 
   inline_unit(caf::actor_system& system, bool runs_actors);
   ~inline_unit() override;
 
   void exec_later(caf::resumable* job) override;
-  /// Runs whoever was woken, also by those who run. False: the unit was retired meanwhile.
+  /// Runs whoever was woken, also by those who run, for a while. False: the unit was retired
+  /// meanwhile.
   bool run();
+  /// Whether somebody has something left to do.
+  bool has_work() const noexcept { return !woken_.empty(); }
 
   bool is_running() const noexcept { return running_.load() != 0; }
   /// Nobody runs it any more: who is woken goes to the scheduler.
@@ -44,21 +51,30 @@ class inline_unit final : public caf::execution_unit {
   using clock = std::chrono::steady_clock;
   static constexpr std::uint64_t retired = ~std::uint64_t{0};
 
-  caf::resumable* next();
-  bool run(caf::resumable* job);
+  struct woken {
+    caf::resumable* job;
+    int turns;  // it has had, one behind the other
+  };
+
+  bool next(woken& out);
+  bool run(woken one);
   bool is_slow(caf::resumable* job);
+  void note_time(caf::resumable* job, clock::duration taken, clock::time_point now);
   bool retire_from(std::uint64_t job);
   void to_scheduler(caf::resumable* job);
 
   const bool runs_actors_;
-  const std::size_t throughput_;
   std::uint64_t jobs_ = 0;
   std::atomic<std::uint64_t> running_{0};  // the number of the job; 0: none
   std::uint64_t seen_ = 0;                 // by the guard
   std::mutex mutex_;                       // woken_: the guard takes what a stuck job has left
-  std::vector<caf::resumable*> woken_;
-  std::size_t begun_ = 0;
-  std::unordered_map<caf::resumable*, clock::time_point> slow_;  // until when; never dereferenced
+  std::deque<woken> woken_;
+
+  struct slowness {
+    int times = 0;
+    clock::time_point until{};
+  };
+  std::unordered_map<caf::resumable*, slowness> slow_;  // of those who were; never dereferenced
 };
 
 }  // namespace hawser::actors::detail

@@ -60,10 +60,12 @@ outbox::result outbox::send(const frame_buffer& frame, urgency how) {
   return result::taken;
 }
 
-bool outbox::flush() {
+void outbox::flush() {
   const std::scoped_lock hold{mutex_};
-  return pipe_ != nullptr && !backlog_.empty() && move_some();
+  if (pipe_ != nullptr && !backlog_.empty()) move_some();
 }
+
+bool outbox::can_flush() const { return has_backlog() && pipe_->has_room(); }
 
 /// True: something still waits.
 bool outbox::move_some() {
@@ -85,6 +87,16 @@ bool outbox::move_some() {
 }
 
 bool outbox::stage(const char* data, std::size_t bytes) {
+  if (!stage_one(data, bytes)) return false;
+  since_room_ += bytes;
+  if (since_room_ < part_bytes_) return true;
+  // By the time that the ring is full, some of these are in it, whoever fills it.
+  const frame_header room{.kind = frame_kind::room};
+  if (stage_one(reinterpret_cast<const char*>(&room), sizeof room)) since_room_ = 0;
+  return true;
+}
+
+bool outbox::stage_one(const char* data, std::size_t bytes) {
   return pipe_->stage(reinterpret_cast<const std::byte*>(data), bytes);
 }
 

@@ -46,8 +46,10 @@ class outbox {
                const frame_buffer& first);
   /// Takes nothing any more; what waits is dropped. Afterwards the pipe and the door are not used.
   void close();
-  /// Moves into the ring what has room. True: something still waits. The transport's thread.
-  bool flush();
+  /// Moves into the ring what has room. The transport's thread.
+  void flush();
+  /// Whether something waits, and would find room. The transport's thread.
+  bool can_flush() const;
 
   struct counts {
     std::uint64_t sent, refused, dropped;
@@ -64,6 +66,7 @@ class outbox {
 
   bool move_some();
   bool stage(const char* data, std::size_t bytes);
+  bool stage_one(const char* data, std::size_t bytes);
   bool stage_parts(const char* data, std::size_t bytes, std::size_t& done);
   void commit();
   bool wait_below_mark(std::unique_lock<std::mutex>& hold);
@@ -76,6 +79,7 @@ class outbox {
   shm::detail::pipe_core* pipe_ = nullptr;
   shm::detail::door_core* door_ = nullptr;
   std::size_t part_bytes_ = 0;
+  std::size_t since_room_ = 0;  // bytes, since a `room` was sent
   std::deque<waiting_frame> backlog_;
   std::atomic<std::size_t> waiting_{0};  // bytes in it
   bool closed_ = false;

@@ -4,7 +4,6 @@
 #include "directory.hpp"
 #include "outbox.hpp"
 #include "wire.hpp"
-#include <hawser/shm/async_wait.hpp>
 #include <hawser/shm/detail/door_core.hpp>
 #include <hawser/shm/detail/pipe_core.hpp>
 
@@ -62,9 +61,9 @@ class peer {
   std::unique_ptr<shm::detail::door_core> door;
   bool greeted = false;  // its hello has come
   bool said_goodbye = false;
+  bool wants_room = false;       // it has asked for a ring when what it sent is read
   std::vector<std::byte> parts;  // of a frame that comes in parts
   std::size_t parts_bytes = 0;   // of all of it
-  shm::async_wait_handle room;   // waits for room in the ring
   std::uint64_t pings = 0;
   std::optional<clock::time_point> unanswered_since;
   std::pair<caf::actor_id, caf::strong_actor_ptr> last_source;  // many messages have the same

@@ -18,6 +18,7 @@
 ///   link      [node]                  source, mine or of `node`, has linked itself to target
 ///   unlink    [node]                  ... and does so no more
 ///   moved     node                    target's request `mid` is answered by that node from now on
+///   room                              ring my door: there is room again. One in a quarter of a ring
 ///   ping                              mid: a number
 ///   pong                              mid: the same one, by way of an actor
 ///   goodbye                           nothing comes any more, and it is no accident
@@ -46,6 +47,7 @@ enum class frame_kind : std::uint8_t {
   link,
   unlink,
   moved,
+  room,
   ping,
   pong,
   goodbye,

@@ -90,7 +90,7 @@ class TransportDamageTest : public testing::Test {
     served = own.system.spawn(echo);
     own.host.publish(served, "echo");
   }
-  ~TransportDamageTest() override {
+  void TearDown() override {
     EXPECT_EQ(ask<int>(other.self, other.lookup("echo"), 1), 1);  // everybody else goes on
     caf::anon_send_exit(served, caf::exit_reason::kill);
   }
@@ -211,6 +211,8 @@ TEST_F(TransportDamageTest, MessagesWithBytesChangedAtRandomDoNoHarm) {
       if (place >= 24 && place < 32) continue;
       frame[place] = static_cast<char>(random());
     }
+    // A link is none of them: our actor would end with this peer, and rightly so.
+    if (frame[0] == static_cast<char>(frame_kind::link)) continue;
     if (frame[0] == static_cast<char>(frame_kind::message)) {
       const std::uint64_t nobody = 1'000'000;
       std::memcpy(frame.data() + 24, &nobody, sizeof nobody);

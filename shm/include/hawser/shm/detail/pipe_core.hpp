@@ -153,6 +153,8 @@ class pipe_core {
     return body_->ends[other_].load(std::memory_order_acquire) == end_gone ||  // E3
            in_->finished.load(std::memory_order_acquire) != 0;
   }
+  /// Whether half of the ring away from us is free: then every record has room.
+  bool has_room() const noexcept;
   /// Bytes that wait in the ring towards us, headers included.
   std::size_t waiting() const noexcept;
 

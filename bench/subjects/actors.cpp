@@ -1,0 +1,389 @@
+// Actors of two processes that talk to each other: Hawser's transport beside CAF's own over TCP
+// loopback, and both beside actors of one process.
+
+#include "clock.hpp"
+#include "processes.hpp"
+#include "statistics.hpp"
+#include "subjects/subjects.hpp"
+#include <hawser/actors/transport.hpp>
+
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace hawser::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+using count_atom = caf::atom_constant<caf::atom("count")>;
+using cpu_atom = caf::atom_constant<caf::atom("cpu")>;
+using ask_atom = caf::atom_constant<caf::atom("ask")>;
+using hold_atom = caf::atom_constant<caf::atom("hold")>;
+
+constexpr auto patience = 30s;
+
+/// What is sent: a number and 16 bytes of text.
+constexpr std::size_t message_bytes = 24;
+const std::string text(16, 'x');
+
+double cpu_us() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto us = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
+  return us(used.ru_utime) + us(used.ru_stime);
+}
+
+struct served_state {
+  std::uint64_t count = 0;
+  std::vector<caf::response_promise> held;
+};
+
+/// Counts what it is sent, and answers what it is asked.
+caf::behavior serve(caf::stateful_actor<served_state>* self) {
+  return {
+      [=](std::uint64_t, const std::string& words) {
+        if (words.size() != text.size()) self->quit(caf::sec::invalid_argument);
+        ++self->state.count;
+      },
+      [=](ask_atom, std::uint64_t number, const std::string&) { return number; },
+      [=](count_atom) { return self->state.count; },
+      [=](cpu_atom) { return cpu_us(); },
+      [=](hold_atom) { self->state.held.push_back(self->make_response_promise()); },
+  };
+}
+
+struct notes {
+  std::atomic<std::uint32_t> port;  // 0 until the server stands
+  std::atomic<bool> ends;
+  std::atomic<pid_t> server;
+};
+
+/// How the two sides come together. Each runs in a process of its own.
+struct over_hawser {
+  static constexpr const char* name = "actors.hawser";
+  struct config : actors::config {
+    config() { transport.group = "bench." + std::to_string(getppid()); }
+  };
+  static void publish(caf::actor_system& system, const caf::actor& served, notes& note) {
+    actors::transport(system).publish(served, "served");
+    note.port = 1;
+  }
+  static caf::actor find(caf::actor_system& system, notes&) {
+    return actors::transport(system).lookup("served", patience);
+  }
+};
+
+struct over_tcp {
+  static constexpr const char* name = "actors.caf_tcp";
+  struct config : caf::actor_system_config {
+    config() { load<caf::io::middleman>(); }
+  };
+  static void publish(caf::actor_system& system, const caf::actor& served, notes& note) {
+    auto port = system.middleman().publish(served, 0, "127.0.0.1");
+    if (!port) throw not_available{"no port can be opened: " + system.render(port.error())};
+    note.port = *port;
+  }
+  static caf::actor find(caf::actor_system& system, notes& note) {
+    auto served =
+        system.middleman().remote_actor("127.0.0.1", static_cast<std::uint16_t>(note.port));
+    if (!served) throw wrong_figure{"cannot connect: " + system.render(served.error())};
+    return *served;
+  }
+};
+
+/// CAF as fast as its options make it: its scheduler's threads do not poll.
+struct over_tuned_tcp : over_tcp {
+  static constexpr const char* name = "actors.caf_tcp_tuned";
+  struct config : over_tcp::config {
+    config() { set("scheduler.policy", caf::atom("sharing")); }
+  };
+};
+
+template <class Answer = std::uint64_t, class... Ts>
+Answer ask(caf::scoped_actor& self, const caf::actor& whom, Ts&&... question) {
+  Answer result{};
+  caf::error failed;
+  self->request(whom, patience, std::forward<Ts>(question)...)
+      .receive([&](Answer& answer) { result = std::move(answer); },
+               [&](caf::error& reason) { failed = std::move(reason); });
+  if (failed) throw wrong_figure{"a request failed: " + self->system().render(failed)};
+  return result;
+}
+
+void await(const char* what, const std::function<bool()>& done) {
+  const std::int64_t end = now_ns() + std::chrono::nanoseconds{patience}.count();
+  while (!done()) {
+    if (now_ns() > end) throw wrong_figure{std::string{"waited in vain "} + what};
+    const timespec pause{0, 50'000};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+/// Both in one process.
+struct in_process {
+  static constexpr const char* name = "actors.in_process";
+  using config = over_hawser::config;
+};
+
+/// Calls `client(system, served)` in one process, while another one serves; or all of it in one.
+template <class Way, class Client>
+void run_pair(notes& note, Client client) {
+  if constexpr (std::is_same_v<Way, in_process>) {
+    const auto talk = [&] {
+      typename Way::config config;
+      caf::actor_system system{config};
+      const auto served = system.spawn(serve);
+      client(system, served);
+      caf::anon_send_exit(served, caf::exit_reason::kill);
+    };
+    return void(run_processes({{"talking", anywhere, talk}}, 120s));
+  } else {
+    const auto serve_others = [&] {
+      typename Way::config config;
+      caf::actor_system system{config};
+      const auto served = system.spawn(serve);
+      note.server = getpid();
+      Way::publish(system, served, note);
+      await("for the clients", [&] { return note.ends.load(); });
+      caf::anon_send_exit(served, caf::exit_reason::kill);
+    };
+    const auto ask_others = [&] {
+      await("for the server", [&] { return note.port != 0; });
+      typename Way::config config;
+      caf::actor_system system{config};
+      client(system, Way::find(system, note));
+      note.ends = true;
+    };
+    run_processes({{"serving", anywhere, serve_others}, {"asking", anywhere, ask_others}}, 120s);
+  }
+}
+
+std::uint64_t messages_of(const effort& how) { return how.quick ? 100'000 : 300'000; }
+
+/// Sends and sends, and asks at the end whether all of it has come.
+double send_all(caf::actor_system& system, const caf::actor& served, std::uint64_t messages) {
+  caf::scoped_actor self{system};
+  const std::uint64_t before = ask(self, served, count_atom::value);
+  const std::int64_t from_ns = now_ns();
+  for (std::uint64_t i = 0; i < messages; ++i) self->send(served, i, text);
+  const std::uint64_t after = ask(self, served, count_atom::value);
+  const double us = static_cast<double>(now_ns() - from_ns) / 1e3;
+  if (after != before + messages) throw wrong_figure{"messages were lost"};
+  return static_cast<double>(messages) / us;
+}
+
+/// Asks with so many unanswered at a time. Million a second; the round trips of each, in us.
+double ask_all(caf::actor_system& system, const caf::actor& served, std::uint64_t requests,
+               std::uint64_t at_a_time, std::vector<double>* trips_us = nullptr) {
+  struct state {
+    std::uint64_t sent = 0, answered = 0;
+    std::function<void()> next;
+  };
+  caf::scoped_actor self{system};
+  const std::int64_t from_ns = now_ns();
+  const auto asker =
+      self->spawn<caf::monitored>([=](caf::stateful_actor<state>* asking) -> caf::behavior {
+        const auto next = [=] {
+          const std::uint64_t number = asking->state.sent++;
+          const std::int64_t begun_ns = trips_us != nullptr ? now_ns() : 0;
+          asking->request(served, caf::infinite, ask_atom::value, number, text)
+              .then([=](std::uint64_t answer) {
+                if (answer != number) throw wrong_figure{"a wrong answer"};
+                if (trips_us != nullptr)
+                  trips_us->push_back(static_cast<double>(now_ns() - begun_ns) / 1e3);
+                if (++asking->state.answered == requests) asking->quit();
+                else if (asking->state.sent < requests) asking->state.next();
+              });
+        };
+        asking->state.next = next;
+        for (std::uint64_t i = 0; i < at_a_time; ++i) next();
+        return {[](int) {}};
+      });
+  caf::error reason;
+  self->receive([&](caf::down_msg& down) { reason = std::move(down.reason); });
+  if (reason) throw wrong_figure{"a request failed: " + system.render(reason)};
+  return static_cast<double>(requests) / (static_cast<double>(now_ns() - from_ns) / 1e3);
+}
+
+/// One way first; then with answers, 1,000 under way.
+template <class Way>
+sample measure_rates(const effort& how) {
+  struct figures {
+    notes note;
+    double sent, asked, cpu_us_per_message;
+  };
+  const shared<figures> all;
+  const std::uint64_t messages = messages_of(how);
+  run_pair<Way>(all->note, [&](caf::actor_system& system, const caf::actor& served) {
+    send_all(system, served, 5'000);
+    caf::scoped_actor self{system};
+    // Of both processes; in one process it is the same one.
+    const auto cpu = [&] {
+      return ask<double>(self, served, cpu_atom::value) +
+             (served.node() == system.node() ? 0 : cpu_us());
+    };
+    const double before_us = cpu();
+    all->sent = send_all(system, served, messages);
+    all->cpu_us_per_message = (cpu() - before_us) / static_cast<double>(messages);
+    all->asked = ask_all(system, served, messages / 2, 1'000);
+  });
+  const std::string subject = Way::name;
+  return {{{{subject, "throughput", message_bytes, "Mmsg/s"}, all->sent},
+           {{subject, "throughput_windowed", message_bytes, "Mmsg/s"}, all->asked},
+           {{subject, "cpu_per_message", message_bytes, "us"}, all->cpu_us_per_message}},
+          false};
+}
+
+/// Between event-based actors, one request at a time.
+template <class Way>
+sample measure_trips(const effort& how) {
+  struct figures {
+    notes note;
+    double p50_us, p99_us;
+  };
+  const shared<figures> all;
+  run_pair<Way>(all->note, [&](caf::actor_system& system, const caf::actor& served) {
+    ask_all(system, served, 1'000, 1);
+    std::vector<double> us;
+    ask_all(system, served, how.quick ? 5'000 : 20'000, 1, &us);
+    all->p50_us = percentile(us, 0.50);
+    all->p99_us = percentile(us, 0.99);
+  });
+  return {{{{Way::name, "round_trip_p50", message_bytes, "us"}, all->p50_us},
+           {{Way::name, "round_trip_p99", message_bytes, "us"}, all->p99_us}},
+          false};
+}
+
+/// From `kill -9` of a process that owes 100 answers until the last of them has failed; as long as is
+/// waited, if they do not.
+template <class Way>
+sample measure_kill(const effort&) {
+  constexpr int requests = 100;
+  constexpr auto limit = 500ms;
+  struct figures {
+    notes note;
+    double ms;
+  };
+  const shared<figures> all;
+  const auto serve_until_killed = [&] {
+    typename Way::config config;
+    caf::actor_system system{config};
+    Way::publish(system, system.spawn(serve), all->note);
+    for (;;) pause();
+  };
+  const pid_t server = start_process({"serving", anywhere, serve_until_killed});
+  const auto ask_it = [&] {
+    await("for the server", [&] { return all->note.port != 0; });
+    typename Way::config config;
+    caf::actor_system system{config};
+    const auto served = Way::find(system, all->note);
+    caf::scoped_actor self{system};
+    std::atomic<int> failed{0};
+    std::atomic<bool> asked{false};
+    const auto asker = system.spawn([&](caf::event_based_actor* asking) -> caf::behavior {
+      for (int i = 0; i < requests; ++i)
+        asking->request(served, limit, hold_atom::value)
+            .then([] {}, [&](const caf::error&) { ++failed; });
+      asked = true;
+      return {[](int) {}};
+    });
+    await("for the requests", [&] { return asked.load(); });
+    ask(self, served, count_atom::value);
+    const std::int64_t killed_ns = now_ns();
+    kill(server, SIGKILL);
+    while (failed != requests) {
+      const timespec pause{0, 20'000};
+      nanosleep(&pause, nullptr);
+    }
+    all->ms = static_cast<double>(now_ns() - killed_ns) / 1e6;
+    caf::anon_send_exit(asker, caf::exit_reason::kill);
+  };
+  run_processes({{"asking", anywhere, ask_it}}, 60s);
+  int status = 0;
+  while (waitpid(server, &status, 0) < 0 && errno == EINTR) {
+  }
+  return {{{{Way::name, "pending_failed_after_kill", 0, "ms"}, all->ms}}, false};
+}
+
+/// One server, sixteen client processes.
+template <class Way>
+sample measure_crowd(const effort& how) {
+  constexpr std::size_t clients = 16;
+  struct figures {
+    notes note;
+    std::atomic<std::uint32_t> ready, done;
+    std::atomic<std::int64_t> until_ns[clients];
+    std::int64_t from_ns;
+  };
+  const shared<figures> all;
+  const std::uint64_t messages = messages_of(how) / clients;
+  std::vector<process_role> roles;
+  roles.push_back({"serving", anywhere, [&] {
+                     typename Way::config config;
+                     caf::actor_system system{config};
+                     const auto served = system.spawn(serve);
+                     Way::publish(system, served, all->note);
+                     await("for the clients", [&] { return all->done == clients; });
+                     caf::anon_send_exit(served, caf::exit_reason::kill);
+                   }});
+  for (std::size_t i = 0; i < clients; ++i)
+    roles.push_back({"asking", anywhere, [&, i] {
+                       await("for the server", [&] { return all->note.port != 0; });
+                       typename Way::config config;
+                       caf::actor_system system{config};
+                       const auto served = Way::find(system, all->note);
+                       caf::scoped_actor self{system};
+                       ask(self, served, count_atom::value);
+                       if (++all->ready == clients) all->from_ns = now_ns();
+                       await("for the others", [&] { return all->ready == clients; });
+                       for (std::uint64_t n = 0; n < messages; ++n) self->send(served, n, text);
+                       ask(self, served, count_atom::value);
+                       all->until_ns[i] = now_ns();
+                       ++all->done;
+                     }});
+  run_processes(roles, 120s);
+  std::int64_t until_ns = 0;
+  for (const auto& one : all->until_ns) until_ns = std::max(until_ns, one.load());
+  const double us = static_cast<double>(until_ns - all->from_ns) / 1e3;
+  return {{{{std::string{Way::name} + ".16", "throughput", message_bytes, "Mmsg/s"},
+            static_cast<double>(messages * clients) / us}},
+          false};
+}
+
+template <class Way>
+void add_pair(std::vector<measurement>& all) {
+  all.push_back({Way::name, group::actors, measure_rates<Way>});
+  all.push_back({Way::name, group::actors, measure_trips<Way>});
+}
+template <class Way>
+void add_processes(std::vector<measurement>& all) {
+  add_pair<Way>(all);
+  all.push_back({Way::name, group::actors, measure_kill<Way>});
+  all.push_back({std::string{Way::name} + ".16", group::actors, measure_crowd<Way>});
+}
+
+}  // namespace
+
+void add_actors(std::vector<measurement>& all) {
+  add_processes<over_hawser>(all);
+  add_processes<over_tcp>(all);
+  add_processes<over_tuned_tcp>(all);
+  add_pair<in_process>(all);
+}
+
+}  // namespace hawser::bench
