@@ -15,6 +15,9 @@ std::vector<target> targets() {
   const auto publishing = [](const char* subject) { return figure{subject, "op", 64, "ns"}; };
   constexpr std::size_t mib = std::size_t{1} << 20;
   const auto wall = [](const char* subject) { return figure{subject, "wall", 0, "s"}; };
+  const auto actors = [](const char* subject, const char* metric, const char* unit) {
+    return figure{subject, metric, 24, unit};
+  };
   const auto memory = [](const char* subject) { return figure{subject, "memory", 0, "MB"}; };
   return {
       {"hawser.queue.lease / boost.message_queue, throughput", rate("hawser.queue.lease"),
@@ -63,6 +66,30 @@ std::vector<target> targets() {
        at_most,
        20,
        20},
+      {"actors.hawser / actors.caf_tcp, throughput",
+       actors("actors.hawser", "throughput", "Mmsg/s"),
+       actors("actors.caf_tcp", "throughput", "Mmsg/s"), at_least, 8, 8},
+      {"actors.hawser / actors.caf_tcp, throughput, 1,000 under way",
+       actors("actors.hawser", "throughput_windowed", "Mmsg/s"),
+       actors("actors.caf_tcp", "throughput_windowed", "Mmsg/s"), at_least, 8, 8},
+      {"actors.hawser / actors.caf_tcp, throughput of 16 clients",
+       actors("actors.hawser.16", "throughput", "Mmsg/s"),
+       actors("actors.caf_tcp.16", "throughput", "Mmsg/s"), at_least, 5, 5},
+      {"actors.hawser / actors.caf_tcp_tuned, round trip, median",
+       actors("actors.hawser", "round_trip_p50", "us"),
+       actors("actors.caf_tcp_tuned", "round_trip_p50", "us"), at_most, 0.125, 0.125},
+      {"actors.hawser / actors.caf_tcp_tuned, round trip, 99th percentile",
+       actors("actors.hawser", "round_trip_p99", "us"),
+       actors("actors.caf_tcp_tuned", "round_trip_p99", "us"), at_most, 0.25, 0.25},
+      {"actors.hawser / actors.caf_tcp, CPU per message",
+       actors("actors.hawser", "cpu_per_message", "us"),
+       actors("actors.caf_tcp", "cpu_per_message", "us"), at_most, 0.333, 0.333},
+      {"actors.hawser, kill to the last of 100 errors, ms",
+       {"actors.hawser", "pending_failed_after_kill", 0, "ms"},
+       {},
+       at_most,
+       5,
+       5},
       {"producer_consumer / xargs.wc, wall", wall("producer_consumer"), wall("xargs.wc"), at_most,
        1.3, 1.3},
       {"producer_consumer, Ctrl-C to its end, ms",

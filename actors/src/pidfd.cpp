@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 namespace hawser::actors::detail {
@@ -31,9 +32,13 @@ exit_status from_wait_status(int status) {
   return exit_status::killed(WTERMSIG(status), WCOREDUMP(status));
 }
 
-/// Of one that nobody has reaped yet: the last field of its stat, for those who might trace it.
+/// Of one that nobody has reaped yet: the last field of its stat. For those who may not trace it, 0
+/// stands there.
 std::optional<int> zombies_status(pid_t pid) noexcept {
   char path[32], text[1024];
+  std::snprintf(path, sizeof path, "/proc/%d", static_cast<int>(pid));
+  struct stat owner {};
+  if (stat(path, &owner) != 0 || (owner.st_uid != geteuid() && geteuid() != 0)) return std::nullopt;
   std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::nullopt;

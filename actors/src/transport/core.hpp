@@ -77,6 +77,8 @@ class transport_core final : public caf::proxy_registry::backend,
   /// Makes an actor of ours known by its id, so that others can send to it.
   void remember(const caf::strong_actor_ptr& actor);
 
+  /// Calls when there is room for messages to that process; our own has always some.
+  void when_room(const wire_node& node, std::function<void()> callback);
   /// Sends that actor a word when the directory has changed, once.
   void tell_of_change(caf::weak_actor_ptr listener, caf::atom_value word);
 

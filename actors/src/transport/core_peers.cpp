@@ -216,6 +216,13 @@ void transport_core::attend(const std::shared_ptr<peer>& to) {
   to->out.flush();
 }
 
+void transport_core::when_room(const wire_node& node, std::function<void()> callback) {
+  if (node == node_) return callback();
+  peer_of(node)->out.when_room([weak = weak_from_this(), callback = std::move(callback)] {
+    if (const auto self = weak.lock()) self->defer(callback);
+  });
+}
+
 void transport_core::attend_later(const wire_node& node) {
   defer([this, node] {
     for (const auto& one : all_peers())

@@ -10,6 +10,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
+#include <caf/send.hpp>
 
 #include <utility>
 
@@ -122,6 +123,14 @@ caf::strong_actor_ptr transport_host::spawn_there(const caf::node_id& node, cons
 std::vector<peer_info> transport_host::peers() const { return core_->others().peers(); }
 
 void transport_host::subscribe(const caf::actor& listener) { core_->others().subscribe(listener); }
+
+void transport_host::await_room_for(const caf::strong_actor_ptr& receiver,
+                                    const caf::actor& listener) {
+  if (!receiver) return;
+  const caf::node_id node = receiver->node();
+  core_->when_room(detail::wire_node::of(node),
+                   [node, listener] { caf::anon_send(listener, peer_writable{node}); });
+}
 
 transport_statistics transport_host::statistics() const {
   const auto all = core_->counters();

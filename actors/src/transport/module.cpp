@@ -112,6 +112,7 @@ config::config() {
   add_message_type<peer_info>("hawser::actors::peer_info");
   add_message_type<peer_up>("hawser::actors::peer_up");
   add_message_type<peer_down>("hawser::actors::peer_down");
+  add_message_type<peer_writable>("hawser::actors::peer_writable");
   opt_group{custom_options_, "hawser"}
       .add(transport.group, "group", "processes of one group see each other")
       .add(transport.ring_bytes, "ring-bytes", "shared memory to each peer, for each direction")

@@ -4,6 +4,7 @@
 #include <hawser/shm/detail/pipe_core.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace hawser::actors::detail {
 
@@ -30,7 +31,19 @@ void outbox::close() {
   dropped_ += backlog_.size();
   backlog_.clear();
   waiting_.store(0, std::memory_order_relaxed);
-  room_.notify_all();
+  tell_of_room();
+}
+
+void outbox::when_room(std::function<void()> callback) {
+  const std::scoped_lock hold{mutex_};
+  wait_for_room_.push_back(std::move(callback));
+  tell_of_room();
+}
+
+void outbox::tell_of_room() {
+  if (waiters_ != 0 && (closed_ || waiting_ < mark_)) room_.notify_all();
+  if (wait_for_room_.empty() || (!closed_ && waiting_ >= (mark_ + 1) / 2)) return;
+  for (const auto& callback : std::exchange(wait_for_room_, {})) callback();
 }
 
 outbox::result outbox::send(const frame_buffer& frame, urgency how) {
@@ -82,7 +95,7 @@ bool outbox::move_some() {
     backlog_.pop_front();
   }
   if (staged) commit();
-  if (waiters_ != 0 && waiting_ < mark_) room_.notify_all();
+  tell_of_room();
   return !backlog_.empty();
 }
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <vector>
 
 namespace hawser::shm::detail {
 class pipe_core;
@@ -51,6 +52,10 @@ class outbox {
   /// Whether something waits, and would find room. The transport's thread.
   bool can_flush() const;
 
+  /// Calls once, when less than half the mark waits, or it is closed: now, or from the thread that
+  /// makes it so, with the outbox locked: what it causes has to go another way.
+  void when_room(std::function<void()> callback);
+
   struct counts {
     std::uint64_t sent, refused, dropped;
     std::size_t waiting_bytes;
@@ -69,6 +74,7 @@ class outbox {
   bool stage_one(const char* data, std::size_t bytes);
   bool stage_parts(const char* data, std::size_t bytes, std::size_t& done);
   void commit();
+  void tell_of_room();
   bool wait_below_mark(std::unique_lock<std::mutex>& hold);
 
   const std::size_t mark_;
@@ -84,6 +90,7 @@ class outbox {
   std::atomic<std::size_t> waiting_{0};  // bytes in it
   bool closed_ = false;
   int waiters_ = 0;
+  std::vector<std::function<void()>> wait_for_room_;
   std::uint64_t sent_ = 0, refused_ = 0, dropped_ = 0;
   frame_buffer part_;
 };

@@ -3,6 +3,8 @@
 #include "transport_support.hpp"
 #include <hawser/shm/queue.hpp>
 
+#include <caf/io/all.hpp>
+
 namespace test {
 namespace {
 
@@ -172,6 +174,48 @@ TEST_F(TransportHostTest, OptionsComeFromTheCommandLine) {
   char* bad[] = {program.data(), wrong.data(), nullptr};
   const std::string words = failure(errc::bad_argument, [&] { actors::config refused(2, bad); });
   EXPECT_NE(words.find("no-such-option"), std::string::npos) << words;
+}
+
+TEST_F(TransportHostTest, WorksBesideCafsOwnNetwork) {
+  struct both_config : test_config {
+    explicit both_config(const std::string& group) : test_config(group) {
+      load<caf::io::middleman>();
+    }
+  } both{group};
+  caf::actor_system system{both};
+  auto& host = actors::transport(system);
+  const auto served = system.spawn(echo);
+  host.publish(served, "both");
+  const auto port = system.middleman().publish(served, 0, "127.0.0.1");
+  ASSERT_TRUE(port);
+  caf::actor_system_config plain;
+  plain.load<caf::io::middleman>();
+  caf::actor_system stranger{plain};
+  const auto by_tcp = stranger.middleman().remote_actor("127.0.0.1", *port);
+  ASSERT_TRUE(by_tcp);
+  const auto by_hawser = b.lookup("both");
+  caf::scoped_actor self{stranger};
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(ask<int>(self, *by_tcp, i), i);
+    ASSERT_EQ(ask<int>(b.self, by_hawser, i), i);
+  }
+  // The system in the middle hands on from one to the other.
+  published(a, "echo");
+  const auto in_a = host.lookup("echo", patience);
+  const auto relay = system.spawn([in_a](caf::event_based_actor* me) -> caf::behavior {
+    return {[=](int x) { return me->delegate(in_a, x); }};
+  });
+  caf::scoped_actor middle{system};
+  EXPECT_EQ(ask<int>(middle, relay, 5), 5);
+  b.self->monitor(by_hawser);
+  self->monitor(*by_tcp);
+  caf::anon_send_exit(served, caf::exit_reason::user_shutdown);
+  const auto check = [](const caf::down_msg& down) {
+    EXPECT_EQ(down.reason, caf::exit_reason::user_shutdown);
+  };
+  b.self->receive(check);
+  self->receive(check);
+  caf::anon_send_exit(relay, caf::exit_reason::kill);
 }
 
 TEST_F(TransportHostTest, SystemsThatComeAndGoLeaveNothing) {

@@ -385,6 +385,57 @@ TEST_F(TransportProcessTest, ABlockingSenderWaitsForAStoppedPeerAndAnotherIsRefu
   EXPECT_TRUE(eventually([&] { return own.host.statistics().waiting_bytes == 0; }));
 }
 
+TEST_F(TransportProcessTest, AnEventBasedSenderGoesOnWhenThereIsRoom) {
+  constexpr std::size_t mark = 64 * 1024;
+  constexpr int count = 20'000, at_a_time = 50;
+  node own{group, [](auto& options) {
+             options.backlog_bytes = mark;
+             options.ring_bytes = 8192;
+           }};
+  const process other = process::spawn(server, group, "echo");
+  const auto remote = own.lookup("echo");
+  ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
+  ASSERT_TRUE(stop(other));
+  std::atomic<int> sent{0};
+  const auto sender = own.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    own.host.await_room(remote, self);
+    return {[&, self](const actors::peer_writable& room) {
+      EXPECT_EQ(room.node, remote.node());
+      for (int i = 0; i < at_a_time; ++i) self->send(remote, count_atom::value, 1);
+      if ((sent += at_a_time) == count) self->quit();
+      else own.host.await_room(remote, self);
+    }};
+  });
+  // It stops when half the mark waits.
+  ASSERT_TRUE(eventually([&] { return own.host.statistics().waiting_bytes >= mark / 2; }));
+  const int when_full = sent;
+  EXPECT_LT(when_full, count);
+  other.signal(SIGCONT);
+  own.self->wait_for(sender);
+  EXPECT_EQ(ask<int>(own.self, remote, count_atom::value), count);
+  EXPECT_EQ(own.host.statistics().refused, 0U);
+}
+
+TEST_F(TransportProcessTest, WhoWaitsForRoomHearsOfTheEnd) {
+  node own{group, [](auto& options) { options.backlog_bytes = 1024; }};
+  process other = process::spawn(server, group, "echo");
+  const auto remote = own.lookup("echo");
+  ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
+  ASSERT_TRUE(stop(other));
+  std::promise<void> told;
+  const auto waits = own.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    const std::string kilobyte(1024, 'x');
+    for (int i = 0; i < 400; ++i) self->send(remote, kilobyte);
+    own.host.await_room(remote, self);
+    return {[&, self](const actors::peer_writable&) { told.set_value(), self->quit(); }};
+  });
+  auto future = told.get_future();
+  EXPECT_EQ(future.wait_for(20ms), std::future_status::timeout);
+  other.kill();
+  EXPECT_EQ(future.wait_for(patience), std::future_status::ready);
+  own.self->wait_for(waits);
+}
+
 TEST_F(TransportProcessTest, KilledClientsLeaveNothingBehind) {
   node own{group};
   const auto served = own.system.spawn(echo);

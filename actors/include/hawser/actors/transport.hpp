@@ -75,6 +75,16 @@ struct peer_down {
   }
 };
 
+/// To who has asked for it: there is room again for messages to that process, or it has ended.
+struct peer_writable {
+  caf::node_id node;
+
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, peer_writable& x) {
+    HAWSER_INSPECT(f, "hawser::actors::peer_writable", x.node);
+  }
+};
+
 /// What a transport has done so far, and what it holds.
 struct transport_statistics {
   std::uint64_t sent;               ///< Frames: messages, and what links and monitors need.
@@ -156,6 +166,15 @@ class transport_host {
   /// Has an actor told of each `peer_up`, of those first who are there, and each `peer_down`.
   void subscribe(const caf::actor& listener);
 
+  /// Credit for those who may not wait inside `send`: sends `listener`, an actor of this process, one
+  /// `peer_writable` as soon as less than half of `backlog_bytes` waits for the process of `receiver`;
+  /// at once, if that is so. Who sends much asks for it after every few messages, and goes on when it
+  /// comes: then nothing is refused.
+  template <class Handle>
+  void await_room(const Handle& receiver, const caf::actor& listener) {
+    await_room_for(caf::actor_cast<caf::strong_actor_ptr>(receiver), listener);
+  }
+
   transport_statistics statistics() const;
 
  private:
@@ -163,6 +182,7 @@ class transport_host {
   void publish_pointer(const caf::strong_actor_ptr& actor, std::string_view name);
   caf::strong_actor_ptr find(std::string_view name, std::chrono::nanoseconds timeout,
                              const std::set<std::string>& interface);
+  void await_room_for(const caf::strong_actor_ptr& receiver, const caf::actor& listener);
   caf::strong_actor_ptr follow(std::string_view name, const std::set<std::string>& interface);
   caf::strong_actor_ptr spawn_there(const caf::node_id& node, const std::string& type,
                                     std::chrono::nanoseconds timeout, caf::message arguments,
