@@ -5,6 +5,7 @@
 #include "content.hpp"
 #include "proxy.hpp"
 #include <hawser/actors/peer_error.hpp>
+#include <hawser/shm/error.hpp>
 
 #include <caf/actor_registry.hpp>
 #include <caf/blocking_actor.hpp>
@@ -63,8 +64,7 @@ void transport_core::start(const caf::strong_actor_ptr& services) {
   directory_->enter(node_.host, services_->id());
   membership_.update(directory_->members(), directory_->tag());
   takes_tasks_ = true;
-  unit_ = units_.emplace_back(std::make_unique<inline_unit>(system_, options_.inline_resume)).get();
-  threads_.emplace_back([this] { run(); });
+  start_worker(std::make_unique<inline_unit>(system_, options_.inline_resume));
   if (options_.inline_resume) guard_ = std::thread{[this] { guard(); }};
 }
 
@@ -77,7 +77,7 @@ void transport_core::stop() {
     guard_wanted_.notify_all();
   }
   if (guard_.joinable()) guard_.join();
-  for (std::thread& one : threads_) one.join();
+  for (worker& one : workers_) one.thread.join();
   unit_->retire();
   {
     const std::scoped_lock hold{tasks_mutex_};
@@ -139,8 +139,13 @@ void transport_core::run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     bool busy = run_tasks() || unit.has_work();
     if (changed_.exchange(false, std::memory_order_acquire)) {
-      refresh();
-      busy = true;
+      try {
+        refresh();
+        busy = true;
+      } catch (const error&) {
+        // Descriptors or memory are used up: later perhaps not.
+        lost_[0] = clock::now();
+      }
     }
     // By index: who is buried meanwhile is taken out.
     for (std::size_t i = 0; i < connected_.size(); ++i) {
@@ -153,7 +158,7 @@ void transport_core::run() {
     if (busy) {
       ++turns_;
       if (guard_sleeps_.load()) wake_guard();
-      if (!unit.run()) return;  // another thread goes on in our place
+      if (!unit.run()) return unit.end();  // another thread goes on in our place
       continue;
     }
     door_->wait([this] { return has_news(); }, next_look());
@@ -190,9 +195,30 @@ void transport_core::guard() {
       continue;
     }
     guard_wanted_.wait_for(hold, look_every, [&] { return stopping_.load(); });
+    join_former_workers();
     if (stopping_.load() || !unit_->retire_if_stuck()) continue;
-    unit_ = units_.emplace_back(std::make_unique<inline_unit>(system_, true)).get();
-    threads_.emplace_back([this] { run(); });
+    auto next = std::make_unique<inline_unit>(system_, true);
+    next->mistrust(unit_->job());
+    start_worker(std::move(next));
+  }
+}
+
+void transport_core::start_worker(std::unique_ptr<inline_unit> unit) {
+  unit_ = workers_.emplace_back(worker{std::move(unit), {}}).unit.get();
+  workers_.back().thread = std::thread{[this] { run(); }};
+}
+
+void transport_core::join_former_workers() {
+  for (std::size_t i = 0; i + 1 < workers_.size();) {
+    if (!workers_[i].unit->has_ended()) {
+      ++i;
+      continue;
+    }
+    workers_[i].thread.join();
+    former_units_.push_back(std::move(workers_[i].unit));
+    workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
+    constexpr std::size_t kept_max = 64;
+    if (former_units_.size() > kept_max) former_units_.pop_front();
   }
 }
 

@@ -104,6 +104,8 @@ class transport_core final : public caf::proxy_registry::backend,
   void say_goodbye();
   void guard();
   void wake_guard();
+  void start_worker(std::unique_ptr<inline_unit> unit);
+  void join_former_workers();
   void tell_moved(const wire_node& asker, caf::actor_id requester, std::uint64_t mid,
                   const wire_node& by);
 
@@ -161,9 +163,13 @@ class transport_core final : public caf::proxy_registry::backend,
   std::unique_ptr<shm::detail::door_core> door_;
   std::unique_ptr<directory> directory_;
 
-  // Of the threads the last one is at work; those before it each have a job that did not come back.
-  std::vector<std::thread> threads_;
-  std::vector<std::unique_ptr<inline_unit>> units_;
+  // The last one is at work; those before it each have a job that did not come back yet.
+  struct worker {
+    std::unique_ptr<inline_unit> unit;
+    std::thread thread;
+  };
+  std::deque<worker> workers_;
+  std::deque<std::unique_ptr<inline_unit>> former_units_;  // actors remember who ran them last
   inline_unit* unit_ = nullptr;
   std::thread guard_;
   std::mutex guard_mutex_;
@@ -196,7 +202,7 @@ class transport_core final : public caf::proxy_registry::backend,
   std::map<caf::actor_id, std::vector<std::shared_ptr<peer>>> watchers_;  // of our actors
   std::deque<std::pair<wire_node, caf::error>> reasons_;                  // of those buried last
   std::map<std::uint32_t, clock::time_point>
-      lost_;  // when, by tag: members we are not connected with
+      lost_;  // when, by tag: members we are not connected with; 0: a look that failed
   shm::async_wait_handle directory_wait_;
   clock::time_point looked_{};
 

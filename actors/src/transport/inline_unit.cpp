@@ -10,6 +10,11 @@ namespace hawser::actors::detail {
 inline_unit::inline_unit(caf::actor_system& system, bool runs_actors)
     : caf::execution_unit(&system), runs_actors_(runs_actors) {}
 
+void inline_unit::mistrust(caf::resumable* job) {
+  constexpr std::chrono::minutes long_penance{1};
+  slow_[job] = {times_max, clock::now() + long_penance};
+}
+
 inline_unit::~inline_unit() = default;
 
 void inline_unit::to_scheduler(caf::resumable* job) { system().scheduler().enqueue(job); }
@@ -42,6 +47,7 @@ bool inline_unit::run() {
 
 bool inline_unit::run(woken one) {
   if (!slow_.empty() && is_slow(one.job)) return to_scheduler(one.job), true;
+  job_.store(one.job, std::memory_order_relaxed);
   running_.store(++jobs_);
   const auto begin = clock::now();
   const auto result = one.job->resume(this, messages_at_a_time);

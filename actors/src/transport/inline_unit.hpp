@@ -32,6 +32,8 @@ class inline_unit final : public caf::execution_unit {
   static constexpr std::size_t messages_at_a_time = 16;
 
   inline_unit(caf::actor_system& system, bool runs_actors);
+  /// Has that one go to the scheduler for a minute.
+  void mistrust(caf::resumable* job);
   ~inline_unit() override;
 
   void exec_later(caf::resumable* job) override;
@@ -41,9 +43,14 @@ class inline_unit final : public caf::execution_unit {
   /// Whether somebody has something left to do.
   bool has_work() const noexcept { return !woken_.empty(); }
 
+  /// What it runs, or ran last.
+  caf::resumable* job() const noexcept { return job_.load(std::memory_order_relaxed); }
   bool is_running() const noexcept { return running_.load() != 0; }
   /// Nobody runs it any more: who is woken goes to the scheduler.
   void retire();
+  /// Its thread, retired, is about to end.
+  void end() noexcept { ended_.store(true, std::memory_order_release); }
+  bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   /// True, once: it has been in one and the same job since the call before.
   bool retire_if_stuck();
 
@@ -66,8 +73,10 @@ class inline_unit final : public caf::execution_unit {
   const bool runs_actors_;
   std::uint64_t jobs_ = 0;
   std::atomic<std::uint64_t> running_{0};  // the number of the job; 0: none
-  std::uint64_t seen_ = 0;                 // by the guard
-  std::mutex mutex_;                       // woken_: the guard takes what a stuck job has left
+  std::atomic<caf::resumable*> job_{nullptr};
+  std::atomic<bool> ended_{false};
+  std::uint64_t seen_ = 0;  // by the guard
+  std::mutex mutex_;        // woken_: the guard takes what a stuck job has left
   std::deque<woken> woken_;
 
   struct slowness {

@@ -144,7 +144,7 @@ TEST_F(TransportProcessTest, AnExitIsToldFromAKill) {
 }
 
 TEST_F(TransportProcessTest, AStoppedPeerHangsAndIsBackWhenItGoesOn) {
-  node own{group, [](auto& options) { options.hang_timeout = 200ms; }};
+  node own{group, [](auto& options) { options.hang_timeout = 1s; }};
   const process other = process::spawn(server, group, "echo");
   const auto remote = own.lookup("echo");
   own.self->monitor(remote);
@@ -159,7 +159,7 @@ TEST_F(TransportProcessTest, AStoppedPeerHangsAndIsBackWhenItGoesOn) {
 }
 
 TEST_F(TransportProcessTest, AWedgedSchedulerIsAHang) {
-  node own{group, [](auto& options) { options.hang_timeout = 300ms; }};
+  node own{group, [](auto& options) { options.hang_timeout = 1s; }};
   node other{group, [](auto& options) { options.inline_resume = false; }};
   std::promise<void> go;
   const auto gate = go.get_future().share();

@@ -392,6 +392,33 @@ TEST_P(TransportTest, AMessageThatTheOtherProcessDoesNotKnowIsAnsweredWithItsNam
   end(local);
 }
 
+TEST_P(TransportTest, HandlersThatBlockLeaveNoThreadsBehind) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator all{"/proc/self/task"};
+    return std::distance(all, std::filesystem::directory_iterator{});
+  };
+  const auto blocks = [](caf::event_based_actor*) -> caf::behavior {
+    return {[](int ms) {
+      poll(nullptr, 0, ms);
+      return ms;
+    }};
+  };
+  std::vector<caf::actor> all;
+  for (int i = 0; i < 5; ++i) {
+    all.push_back(a.system.spawn(blocks));
+    a.host.publish(all.back(), std::to_string(i));
+    EXPECT_EQ(ask<int>(b.self, b.lookup(std::to_string(i)), 0), 0);
+  }
+  const auto before = threads();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask<int>(b.self, b.lookup(std::to_string(i)), 50), 50);
+  // Whoever looks after the thread sees them off while something goes on.
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_EQ(ask<int>(b.self, b.lookup("0"), 0), 0);
+    return threads() <= before;
+  }));
+  for (const auto& one : all) end(one);
+}
+
 TEST_P(TransportTest, AHandlerThatWaitsForAnotherProcessDoesNotStopTheTransport) {
   const auto at_a = published(a, "a"), at_b = published(b, "b");
   const auto to_a = b.lookup("a");

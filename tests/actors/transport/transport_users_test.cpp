@@ -30,6 +30,10 @@ class TransportUsersTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "only root can be several users";
+    child other{[](const child::report&) {
+      return become(first_user) && access("/dev/shm", W_OK | X_OK) == 0 ? 0 : 1;
+    }};
+    if (other.join() != 0) GTEST_SKIP() << "another user may not enter /dev/shm here";
   }
   /// In /dev/shm nobody may remove what another user has left; they would do so at their next start.
   void TearDown() override {
