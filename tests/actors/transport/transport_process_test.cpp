@@ -13,7 +13,13 @@ using actors::process;
 /// Serves an echo under `name` until it is told to quit, or killed.
 int server(std::string group, std::string name) {
   node own{group, [](auto& options) { options.ring_bytes = 64 * 1024; }};
-  own.host.publish(own.system.spawn(echo), name);
+  const auto served = own.system.spawn(echo);
+  try {
+    own.host.publish(served, name);
+  } catch (const error&) {
+    caf::anon_send_exit(served, caf::exit_reason::kill);  // its system waits for it
+    throw;
+  }
   own.system.await_all_actors_done();
   return 0;
 }
@@ -188,6 +194,7 @@ TEST_F(TransportProcessTest, AProcessThatStartsAgainIsANewOne) {
   ASSERT_EQ(ask<int>(own.self, old, 1), 1);
   for (int round = 0; round < 5; ++round) {
     first.kill();
+    first.join();  // until the kernel has ended it, the name is taken
     first = process::spawn(server, group, "echo");
     const auto now = own.lookup("echo");
     EXPECT_NE(now, old);
