@@ -70,7 +70,6 @@ caf::behavior serve(caf::stateful_actor<served_state>* self) {
 struct notes {
   std::atomic<std::uint32_t> port;  // 0 until the server stands
   std::atomic<bool> ends;
-  std::atomic<pid_t> server;
 };
 
 /// How the two sides come together. Each runs in a process of its own.
@@ -157,7 +156,6 @@ void run_pair(notes& note, Client client) {
       typename Way::config config;
       caf::actor_system system{config};
       const auto served = system.spawn(serve);
-      note.server = getpid();
       Way::publish(system, served, note);
       await("for the clients", [&] { return note.ends.load(); });
       caf::anon_send_exit(served, caf::exit_reason::kill);

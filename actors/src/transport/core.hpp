@@ -37,7 +37,7 @@ namespace hawser::actors::detail {
 /// frame is a hello.
 ///
 /// A death is seen by a sweep (of the pipe, the door, the directory), which wakes the thread: it takes
-/// what the dead one has committed, answers the requests that wait for it, and ends its proxies.
+/// what the dead one has committed, ends its proxies, and answers the requests that wait for it.
 class transport_core final : public caf::proxy_registry::backend,
                              public std::enable_shared_from_this<transport_core> {
  public:
@@ -59,7 +59,6 @@ class transport_core final : public caf::proxy_registry::backend,
   directory& names() { return *directory_; }
   membership& others() noexcept { return membership_; }
   const wire_node& node() const noexcept { return node_; }
-  const pending_requests& pending() const noexcept { return pending_; }
 
   /// The handle of an actor, of any process.
   caf::strong_actor_ptr resolve(const wire_node& node, caf::actor_id actor);

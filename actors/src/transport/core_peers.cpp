@@ -152,7 +152,6 @@ void transport_core::connect(const std::shared_ptr<peer>& to) {
     frame_buffer hello = frame_of({.kind = frame_kind::hello});
     append(hello, greeting{.caf_version = CAF_VERSION, .tag = directory_->tag(), .node = node_});
     to->out.connect(*to->pipe, *to->door, hello);
-    attend(to);
   } catch (const error& failed) {
     bury(to, make_error(peer_error::disconnected, failed.what()));
   }

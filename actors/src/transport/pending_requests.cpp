@@ -42,12 +42,6 @@ std::vector<pending_requests::request> pending_requests::take_all(const peer& of
   return taken;
 }
 
-bool pending_requests::any_for(const peer& of) const {
-  const std::scoped_lock hold{mutex_};
-  return std::any_of(all_.begin(), all_.end(),
-                     [&](const auto& one) { return one.second.to.get() == &of; });
-}
-
 std::size_t pending_requests::size() const {
   const std::scoped_lock hold{mutex_};
   return all_.size();

@@ -32,7 +32,6 @@ class pending_requests {
   bool move(caf::actor_id requester, caf::message_id mid, const std::shared_ptr<peer>& to);
   /// Takes out all that wait for this peer.
   std::vector<request> take_all(const peer& of);
-  bool any_for(const peer& of) const;
   std::size_t size() const;
 
  private:

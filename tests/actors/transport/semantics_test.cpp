@@ -182,20 +182,9 @@ TEST_P(SemanticsTest, WhoDoesNotMonitorAnyMoreHearsNothing) {
   EXPECT_FALSE(fired);
 }
 
-/// Counts exit messages, and lives on.
-caf::behavior counts_exits(caf::stateful_actor<echo_state>* me) {
-  me->set_exit_handler([=](caf::exit_msg&) { ++me->state.count; });
-  return {[=](count_atom) { return me->state.count; },
-          [=](link_atom, const caf::actor& to) {
-            me->link_to(to);
-            return true;
-          },
-          [=](quit_atom) { me->quit(caf::exit_reason::user_shutdown); }};
-}
-
 TEST_P(SemanticsTest, ALinkTellsTheOtherOneOnceWhoeverLinkedAndWhoeverEnds) {
   for (const bool linker_ends : {false, true}) {
-    const auto other = spawn_there(counts_exits), near = spawn_here(counts_exits);
+    const auto other = spawn_there(trapper), near = spawn_here(trapper);
     ASSERT_TRUE(ask<bool>(self, near, link_atom::value, other));
     ASSERT_EQ(ask<int>(self, other, count_atom::value), 0);
     self->send(linker_ends ? near : other, quit_atom::value);
@@ -209,7 +198,7 @@ TEST_P(SemanticsTest, ALinkTellsTheOtherOneOnceWhoeverLinkedAndWhoeverEnds) {
 }
 
 TEST_P(SemanticsTest, AnExitMessageEndsWhoDoesNotTrapIt) {
-  const auto other = spawn_there(echo), traps = spawn_there(counts_exits);
+  const auto other = spawn_there(echo), traps = spawn_there(trapper);
   self->monitor(other);
   self->send_exit(other, caf::exit_reason::user_shutdown);
   self->receive(

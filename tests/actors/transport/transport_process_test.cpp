@@ -1,6 +1,6 @@
 // Actors in processes that are killed, stopped, and started again.
 
-#include "transport_support.hpp"
+#include "transport_server.hpp"
 
 #include <csignal>
 
@@ -9,21 +9,6 @@ namespace {
 
 using actors::peer_error;
 using actors::process;
-
-/// Serves an echo under `name` until it is told to quit, or killed.
-int server(std::string group, std::string name) {
-  node own{group, [](auto& options) { options.ring_bytes = 64 * 1024; }};
-  const auto served = own.system.spawn(echo);
-  try {
-    own.host.publish(served, name);
-  } catch (const error&) {
-    caf::anon_send_exit(served, caf::exit_reason::kill);  // its system waits for it
-    throw;
-  }
-  own.system.await_all_actors_done();
-  return 0;
-}
-HAWSER_PROCESS(server);
 
 /// Asks `name` as fast as it can, for ever.
 int client(std::string group, std::string name) {
@@ -49,14 +34,6 @@ class TransportProcessTest : public testing::Test {
     return own.system.render(reason);
   }
 
-  static bool stop(const process& one) {
-    one.signal(SIGSTOP);
-    return eventually([&] {
-      const std::string stat = contents("/proc/" + std::to_string(one.pid()) + "/stat");
-      const auto name_end = stat.rfind(')');
-      return name_end != std::string::npos && stat.substr(name_end, 3) == ") T";
-    });
-  }
   /// That the group has in shared memory.
   std::ptrdiff_t segments() const {
     const std::string prefix = "hawser." + std::to_string(geteuid()) + ".actors." + group + ".";
@@ -351,96 +328,6 @@ TEST_F(TransportProcessTest, SubscribersLearnOfComingAndGoing) {
   ASSERT_EQ(result.wait_for(patience), std::future_status::ready);
   EXPECT_EQ(seen,
             (std::vector<std::string>{"up " + one, "up " + two, "down " + one, "down " + two}));
-}
-
-TEST_F(TransportProcessTest, ABlockingSenderWaitsForAStoppedPeerAndAnotherIsRefused) {
-  constexpr std::size_t mark = 256 * 1024;
-  node own{group, [](auto& options) { options.backlog_bytes = mark; }};
-  const process other = process::spawn(server, group, "echo");
-  const auto remote = own.lookup("echo");
-  ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
-  ASSERT_TRUE(stop(other));
-  const std::string kilobyte(1024, 'x');
-  // Nobody waits who must not: beyond twice the mark its requests are answered at once.
-  std::promise<caf::error> refused;
-  own.system.spawn([&](caf::event_based_actor* self) {
-    for (int i = 0; i < 2000; ++i) self->send(remote, kilobyte);
-    self->request(remote, caf::infinite, 1)
-        .then([](int) {},
-              [&, self](const caf::error& reason) {
-                refused.set_value(reason);
-                self->quit();
-              });
-  });
-  auto result = refused.get_future();
-  ASSERT_EQ(result.wait_for(patience), std::future_status::ready);
-  EXPECT_EQ(result.get(), peer_error::congested);
-  const auto now = own.host.statistics();
-  EXPECT_GT(now.refused, 0U);
-  EXPECT_LE(now.waiting_bytes, 2 * mark + 2048);
-  // A blocking actor waits, and its message is not lost.
-  std::atomic<bool> sent{false};
-  std::thread waits{[&] {
-    caf::scoped_actor self{own.system};
-    EXPECT_EQ(ask<int>(self, remote, 42), 42);
-    sent = true;
-  }};
-  EXPECT_FALSE(sent);
-  other.signal(SIGCONT);
-  waits.join();
-  EXPECT_TRUE(sent);
-  EXPECT_TRUE(eventually([&] { return own.host.statistics().waiting_bytes == 0; }));
-}
-
-TEST_F(TransportProcessTest, AnEventBasedSenderGoesOnWhenThereIsRoom) {
-  constexpr std::size_t mark = 64 * 1024;
-  constexpr int count = 20'000, at_a_time = 50;
-  node own{group, [](auto& options) {
-             options.backlog_bytes = mark;
-             options.ring_bytes = 8192;
-           }};
-  const process other = process::spawn(server, group, "echo");
-  const auto remote = own.lookup("echo");
-  ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
-  ASSERT_TRUE(stop(other));
-  std::atomic<int> sent{0};
-  const auto sender = own.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-    own.host.await_room(remote, self);
-    return {[&, self](const actors::peer_writable& room) {
-      EXPECT_EQ(room.node, remote.node());
-      for (int i = 0; i < at_a_time; ++i) self->send(remote, count_atom::value, 1);
-      if ((sent += at_a_time) == count) self->quit();
-      else own.host.await_room(remote, self);
-    }};
-  });
-  // It stops when half the mark waits.
-  ASSERT_TRUE(eventually([&] { return own.host.statistics().waiting_bytes >= mark / 2; }));
-  const int when_full = sent;
-  EXPECT_LT(when_full, count);
-  other.signal(SIGCONT);
-  own.self->wait_for(sender);
-  EXPECT_EQ(ask<int>(own.self, remote, count_atom::value), count);
-  EXPECT_EQ(own.host.statistics().refused, 0U);
-}
-
-TEST_F(TransportProcessTest, WhoWaitsForRoomHearsOfTheEnd) {
-  node own{group, [](auto& options) { options.backlog_bytes = 1024; }};
-  process other = process::spawn(server, group, "echo");
-  const auto remote = own.lookup("echo");
-  ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
-  ASSERT_TRUE(stop(other));
-  std::promise<void> told;
-  const auto waits = own.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-    const std::string kilobyte(1024, 'x');
-    for (int i = 0; i < 400; ++i) self->send(remote, kilobyte);
-    own.host.await_room(remote, self);
-    return {[&, self](const actors::peer_writable&) { told.set_value(), self->quit(); }};
-  });
-  auto future = told.get_future();
-  EXPECT_EQ(future.wait_for(20ms), std::future_status::timeout);
-  other.kill();
-  EXPECT_EQ(future.wait_for(patience), std::future_status::ready);
-  own.self->wait_for(waits);
 }
 
 TEST_F(TransportProcessTest, KilledClientsLeaveNothingBehind) {

@@ -82,7 +82,7 @@ using quit_atom = caf::atom_constant<caf::atom("quit")>;
 using who_atom = caf::atom_constant<caf::atom("who")>;
 using count_atom = caf::atom_constant<caf::atom("count")>;
 using link_atom = caf::atom_constant<caf::atom("linkto")>;
-using monitor_atom = caf::atom_constant<caf::atom("monitor")>;
+using unlink_atom = caf::atom_constant<caf::atom("unlink")>;
 using forward_atom = caf::atom_constant<caf::atom("forward")>;
 using block_atom = caf::atom_constant<caf::atom("block")>;
 
@@ -120,6 +120,21 @@ inline caf::behavior echo(caf::stateful_actor<echo_state>* self) {
         return answer;
       },
   };
+}
+
+/// Counts the exit messages it gets, and lives on.
+inline caf::behavior trapper(caf::stateful_actor<echo_state>* self) {
+  self->set_exit_handler([=](caf::exit_msg&) { ++self->state.count; });
+  return {[=](count_atom) { return self->state.count; },
+          [=](link_atom, const caf::actor& to) {
+            self->link_to(to);
+            return true;
+          },
+          [=](unlink_atom, const caf::actor& to) {
+            self->unlink_from(to);
+            return true;
+          },
+          [=](quit_atom) { self->quit(caf::exit_reason::user_shutdown); }};
 }
 
 /// The answer to a request, or the error.
