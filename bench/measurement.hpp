@@ -35,14 +35,33 @@ struct sample {
 /// How much work a sample is.
 struct effort {
   bool quick = false;
+  bool one_cpu = false;  // both processes of a pair on the same one
 };
 
-/// Measurements of one group run side by side: a block holds one sample of each.
-enum class group { throughput, round_trip, op, recovery, wall, actors };
+/// Measurements of one group run side by side: a block holds one sample of each. See `plan.cpp`.
+enum class group {
+  round_trip,
+  throughput_8,
+  throughput_64,
+  throughput_1k,
+  throughput_64k,
+  throughput_1m,
+  many,
+  blocking,
+  one_cpu,
+  op,
+  contended,
+  channels,
+  recovery,
+  wall,
+  actors,
+  savina,
+  patterns
+};
 
 struct measurement {
   std::string subject;
-  group in = group::throughput;
+  group in = group::round_trip;
   std::function<sample(const effort&)> run;
 };
 

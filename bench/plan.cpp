@@ -15,17 +15,41 @@ namespace {
 
 constexpr unsigned attempts_max = 8;  // of a sample that is disturbed
 
-std::size_t blocks_wanted(group g, const effort& how) {
-  switch (g) {
-    case group::throughput: return how.quick ? 5 : 21;
-    case group::round_trip: return how.quick ? 5 : 21;
-    case group::op: return how.quick ? 5 : 21;
-    case group::recovery: return how.quick ? 1 : 5;
-    case group::wall: return how.quick ? 2 : 7;
-    case group::actors: return how.quick ? 2 : 7;
-  }
-  return 1;
+struct traits {
+  group of;
+  const char* name;
+  std::size_t blocks, blocks_quick;
+  bool placement_matters = false;
+};
+
+constexpr traits groups[] = {
+    {group::round_trip, "round_trip", 11, 3, true},
+    {group::throughput_8, "throughput.8", 11, 3, true},
+    {group::throughput_64, "throughput.64", 15, 3, true},
+    {group::throughput_1k, "throughput.1024", 9, 2, true},
+    {group::throughput_64k, "throughput.65536", 9, 2, true},
+    {group::throughput_1m, "throughput.1048576", 9, 2, true},
+    {group::many, "many", 7, 2, true},
+    {group::blocking, "blocking", 7, 1},
+    {group::one_cpu, "one_cpu", 7, 1},
+    {group::op, "op", 11, 2},
+    {group::contended, "contended", 11, 2, true},
+    {group::channels, "channels", 5, 1},
+    {group::recovery, "recovery", 5, 1},
+    {group::wall, "wall", 5, 1},
+    {group::actors, "actors", 7, 1},
+    {group::savina, "savina", 3, 1},
+    {group::patterns, "patterns", 5, 1},
+};
+
+const traits& traits_of(group g) { return groups[static_cast<std::size_t>(g)]; }
+
+consteval bool are_in_order() {
+  for (std::size_t i = 0; i < std::size(groups); ++i)
+    if (groups[i].of != static_cast<group>(i)) return false;
+  return true;
 }
+static_assert(are_in_order());
 
 sample undisturbed_if_possible(const measurement& m, const effort& how) {
   sample last = m.run(how);
@@ -44,30 +68,42 @@ void show_progress(const std::string& text) {
   if (terminal) fmt::print(stderr, "\r\x1b[K{}", text);
 }
 
-block run_block(group g, std::vector<measurement>& members, std::size_t first, const effort& how,
-                std::vector<std::string>& skipped) {
-  double raw_us = raw_round_trip_us();
-  block result{g, raw_us, raw_us, {}, {}};
+/// A sample of one member, into the block. False: it is to be left out from now on.
+bool add_sample(block& to, const measurement& of, const effort& how, group_run& run) {
+  const std::string name = of.subject + " " + name_of(to.in) + ": ";
+  try {
+    const sample s = undisturbed_if_possible(of, how);
+    for (const value& v : s.values) {
+      to.values.push_back(v);
+      if (s.disturbed) to.disturbed.push_back(v.of);
+    }
+    return true;
+  } catch (const not_available& e) {
+    run.skipped.push_back(name + e.what());
+  } catch (const wrong_figure& e) {
+    run.wrong.push_back(name + e.what());
+  }
+  return false;
+}
+
+block run_block(std::vector<measurement>& members, std::size_t first, const effort& how,
+                group_run& run) {
+  block result;
+  result.in = run.in;
+  result.raw_us_min = result.raw_us_max = raw_round_trip_us();
+  result.copy_min = result.copy_max = raw_copy_gb_per_s();
   std::vector<std::size_t> absent;
   for (std::size_t i = 0; i < members.size(); ++i) {
     // Each block starts with another member, so that none is always the one after the same.
     const std::size_t at = (first + i) % members.size();
-    try {
-      const sample s = undisturbed_if_possible(members[at], how);
-      for (const value& v : s.values) {
-        result.values.push_back(v);
-        if (s.disturbed) result.disturbed.push_back(v.of);
-      }
-    } catch (const not_available& e) {
-      skipped.push_back(members[at].subject + " " + name_of(g) + ": " + e.what());
-      absent.push_back(at);
-    } catch (const wrong_figure& e) {
-      throw wrong_figure{members[at].subject + " " + name_of(g) + ": " + e.what()};
-    }
-    raw_us = raw_round_trip_us();
+    if (!add_sample(result, members[at], how, run)) absent.push_back(at);
+    const double raw_us = raw_round_trip_us();
     result.raw_us_min = std::min(result.raw_us_min, raw_us);
     result.raw_us_max = std::max(result.raw_us_max, raw_us);
   }
+  const double copy = raw_copy_gb_per_s();
+  result.copy_min = std::min(result.copy_min, copy);
+  result.copy_max = std::max(result.copy_max, copy);
   std::sort(absent.rbegin(), absent.rend());
   for (const std::size_t at : absent)
     members.erase(members.begin() + static_cast<std::ptrdiff_t>(at));
@@ -76,19 +112,15 @@ block run_block(group g, std::vector<measurement>& members, std::size_t first, c
 
 }  // namespace
 
-bool placement_matters(group g) { return g == group::throughput || g == group::round_trip; }
-
-const char* name_of(group g) {
-  switch (g) {
-    case group::throughput: return "throughput";
-    case group::round_trip: return "round_trip";
-    case group::op: return "op";
-    case group::recovery: return "recovery";
-    case group::wall: return "wall";
-    case group::actors: return "actors";
-  }
-  return "?";
+std::vector<group> all_groups() {
+  std::vector<group> all;
+  for (const traits& one : groups) all.push_back(one.of);
+  return all;
 }
+
+bool placement_matters(group g) { return traits_of(g).placement_matters; }
+
+const char* name_of(group g) { return traits_of(g).name; }
 
 group_run run_group(group g, const std::vector<measurement>& all, const std::string& filter,
                     const effort& how) {
@@ -96,14 +128,15 @@ group_run run_group(group g, const std::vector<measurement>& all, const std::str
   std::copy_if(all.begin(), all.end(), std::back_inserter(members), [&](const measurement& m) {
     return m.in == g && (m.subject + " " + name_of(g)).find(filter) != std::string::npos;
   });
-  group_run result{g, {}, 0, {}};
-  const std::size_t wanted = blocks_wanted(g, how);
+  group_run result;
+  result.in = g;
+  const std::size_t wanted = how.quick ? traits_of(g).blocks_quick : traits_of(g).blocks;
   std::vector<block> unsteady;
   // Each block may be repeated twice; a machine that never stays put ends up in the report.
   for (std::size_t i = 0; i < 3 * wanted && result.blocks.size() < wanted && !members.empty();
        ++i) {
     show_progress(fmt::format("{} block {} of {}", name_of(g), result.blocks.size() + 1, wanted));
-    block b = run_block(g, members, i, how, result.skipped);
+    block b = run_block(members, i, how, result);
     if (b.steady() || !placement_matters(g)) result.blocks.push_back(std::move(b));
     else unsteady.push_back(std::move(b));
   }

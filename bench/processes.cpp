@@ -26,6 +26,7 @@ namespace hawser::bench {
 namespace {
 
 constexpr std::size_t roles_max = 32;
+constexpr int status_not_available = 4;
 
 /// What a forked process tells the parent.
 struct role_note {
@@ -59,6 +60,9 @@ std::int64_t waited_for_cpu_ns() {
     if (role.cpu != anywhere) pin(role.cpu);
     role.body();
     _exit(0);
+  } catch (const not_available& e) {
+    if (note != nullptr) std::strncpy(note->failure, e.what(), sizeof note->failure - 1);
+    _exit(status_not_available);
   } catch (const std::exception& e) {
     if (note != nullptr) std::strncpy(note->failure, e.what(), sizeof note->failure - 1);
   }
@@ -146,21 +150,33 @@ shared_bytes::shared_bytes(std::size_t bytes) : bytes_(bytes) {
 
 shared_bytes::~shared_bytes() { munmap(data_, bytes_); }
 
-void meeting_point::meet(std::uint32_t participants) {
+template <class Pause>
+void meeting_point::meet(std::uint32_t participants, Pause pause) {
   const std::uint32_t round = round_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == participants) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
     return;
   }
-  for (unsigned spins = 1; round_.load(std::memory_order_acquire) == round; ++spins) {
-    shm::detail::cpu_relax();
-    // Others may share this CPU, even the process we wait for.
-    if (spins % 4096 == 0) sched_yield();
-  }
+  while (round_.load(std::memory_order_acquire) == round) pause();
 }
 
-cpu_pair measuring_cpus() {
+void meeting_point::meet(std::uint32_t participants) {
+  meet(participants, [spins = 0U]() mutable {
+    shm::detail::cpu_relax();
+    // Others may share this CPU, even the process we wait for.
+    if (++spins % 4096 == 0) sched_yield();
+  });
+}
+
+void meeting_point::part(std::uint32_t participants) {
+  meet(participants, [] {
+    const timespec moment{0, 200'000};
+    nanosleep(&moment, nullptr);
+  });
+}
+
+cpu_pair measuring_cpus(const effort& how) {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
     throw system_failure("sched_getaffinity");
@@ -168,7 +184,7 @@ cpu_pair measuring_cpus() {
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &allowed)) cpus.push_back(static_cast<int>(cpu));
   if (cpus.size() < 2) throw not_available{"needs two CPUs, may use one only"};
-  return {cpus[0], cpus[1]};
+  return {cpus[0], cpus[how.one_cpu ? 0 : 1]};
 }
 
 namespace {
@@ -208,7 +224,9 @@ bool run_processes(const std::vector<process_role>& roles, std::chrono::millisec
     const std::int64_t left_ms = (end - now_ns()) / 1'000'000;
     if (left_ms <= 0) throw wrong_figure{"not done after " + std::to_string(limit.count()) + " ms"};
     for (const auto& [role, status] : running.wait(static_cast<int>(left_ms)))
-      if (status != 0) throw wrong_figure{describe(roles[role], status, (*notes)[role])};
+      if (WIFEXITED(status) && WEXITSTATUS(status) == status_not_available)
+        throw not_available{(*notes)[role].failure};
+      else if (status != 0) throw wrong_figure{describe(roles[role], status, (*notes)[role])};
   }
   return std::any_of(*notes, *notes + roles.size(),
                      [](const role_note& note) { return note.disturbed.load(); });
@@ -223,11 +241,13 @@ void end_samples_on_signals() {
 
 int signal_received() { return signal_seen; }
 
-timed_section::timed_section() : from_ns_(now_ns()), waited_ns_(waited_for_cpu_ns()) {}
+timed_section::timed_section(const effort& how)
+    : counts_(!how.one_cpu), from_ns_(now_ns()), waited_ns_(waited_for_cpu_ns()) {}
 
 timed_section::~timed_section() {
   const std::int64_t lost = waited_for_cpu_ns() - waited_ns_;
-  if (own_note != nullptr && lost > (now_ns() - from_ns_) / 50) own_note->disturbed = true;
+  if (counts_ && own_note != nullptr && lost > (now_ns() - from_ns_) / 50)
+    own_note->disturbed = true;
 }
 
 pid_t start_process(const process_role& role) { return fork_role(role, nullptr); }

@@ -4,6 +4,8 @@
 /// fork; every sample gets fresh processes, and none outlives its sample.
 #pragma once
 
+#include "measurement.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -44,23 +46,28 @@ class shared {
   shared_bytes bytes_{sizeof(T)};
 };
 
-/// Where the processes of a sample wait for each other. Spins.
+/// Where the processes of a sample wait for each other.
 class meeting_point {
  public:
-  /// Returns when `participants` processes have called it as often as this one.
+  /// Returns when `participants` processes have called it as often as this one. Spins.
   void meet(std::uint32_t participants);
+  /// The same, for whoever is done while others still work: sleeps.
+  void part(std::uint32_t participants);
 
  private:
+  template <class Pause>
+  void meet(std::uint32_t participants, Pause pause);
+
   alignas(64) std::atomic<std::uint32_t> arrived_;
   alignas(64) std::atomic<std::uint32_t> round_;
 };
 
-/// The two CPUs a pair of processes runs on: the first two this program may use.
+/// The two CPUs a pair of processes runs on: the first two this program may use; or twice the first.
 /// Throws `not_available` if there is only one.
 struct cpu_pair {
   int first, second;
 };
-cpu_pair measuring_cpus();
+cpu_pair measuring_cpus(const effort& how = {});
 
 /// Takes this process to `cpu`, in front of everything else there if we may.
 void pin(int cpu);
@@ -78,8 +85,8 @@ struct process_role {
 
 /// Forks one process a role and waits for all of them.
 /// Returns whether one of them was kept off its CPU while it timed (see `timed_section`).
-/// Throws `wrong_figure` if one throws, dies or is not done in time, `interrupted` after a
-/// signal; the others are killed.
+/// Throws `wrong_figure` if one throws, dies or is not done in time, `not_available` if one throws that,
+/// `interrupted` after a signal; the others are killed.
 bool run_processes(const std::vector<process_role>& roles,
                    std::chrono::milliseconds limit = std::chrono::seconds{60});
 
@@ -89,15 +96,16 @@ void end_samples_on_signals();
 int signal_received();
 
 /// Brackets what a role times. If others had its CPU for more than a fiftieth of that, the sample
-/// counts as disturbed.
+/// counts as disturbed; not if it shares its CPU anyhow.
 class timed_section {
  public:
-  timed_section();
+  explicit timed_section(const effort& how = {});
   ~timed_section();
   timed_section(const timed_section&) = delete;
   timed_section& operator=(const timed_section&) = delete;
 
  private:
+  bool counts_;
   std::int64_t from_ns_, waited_ns_;
 };
 

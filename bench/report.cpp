@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fstream>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -75,19 +76,22 @@ void print_spread_of(const std::vector<block>& blocks, const figure& of) {
   const std::vector<double> all = amounts(blocks, of);
   if (all.empty()) return;
   double raw_min = blocks.front().raw_us_min, raw_max = blocks.front().raw_us_max;
+  double copy_min = blocks.front().copy_min, copy_max = blocks.front().copy_max;
   std::ptrdiff_t disturbed = 0;
   bool steady = true;
   for (const block& b : blocks) {
     raw_min = std::min(raw_min, b.raw_us_min);
     raw_max = std::max(raw_max, b.raw_us_max);
+    copy_min = std::min(copy_min, b.copy_min);
+    copy_max = std::max(copy_max, b.copy_max);
     disturbed += std::count(b.disturbed.begin(), b.disturbed.end(), of);
     steady = steady && b.steady();
   }
   const auto [least, most] = std::minmax_element(all.begin(), all.end());
-  fmt::print("# {:<26} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{}{}{}\n", of.subject,
-             of.metric, of.bytes, digits(*least), digits(median(all)), digits(*most), of.unit,
-             all.size(), disturbed, digits(raw_min), digits(raw_max),
-             placement(blocks.front().in, blocks.front().near()),
+  fmt::print("# {:<26} {:<25} {:>7} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}-{} {}-{}{}{}\n",
+             of.subject, of.metric, of.bytes, digits(*least), digits(median(all)), digits(*most),
+             of.unit, all.size(), disturbed, digits(raw_min), digits(raw_max), digits(copy_min),
+             digits(copy_max), placement(blocks.front().in, blocks.front().near()),
              steady ? "" : " (changed inside blocks)");
 }
 
@@ -129,35 +133,66 @@ bool print_target(const target& t, const comparison& c) {
 
 }  // namespace
 
-void print_machine() {
+void print_machine(bool awake) {
   utsname system{};
   uname(&system);
   fmt::print("# {}, {} CPUs, {} {}, compiler {}\n", cpu_model(),
              std::thread::hardware_concurrency(), system.sysname, system.release, __VERSION__);
+  if (awake) fmt::print("# --awake: idle processes keep the CPUs from halting\n");
   if (!may_raise_priority())
     fmt::print("# without CAP_SYS_NICE: other programs disturb more samples\n");
 }
 
 void print_figures(const group_run& run) {
   for (const std::string& text : run.skipped) fmt::print("# skipped {}\n", text);
-  const std::vector<block> blocks = in_placement(run, mostly_near(run));
-  for (const figure& of : figures_in(run))
-    fmt::print("{} {} {} {} {}\n", of.subject, of.metric, of.bytes,
-               digits(median(amounts(blocks, of))), of.unit);
+  for (const value& one : medians_of({run}))
+    fmt::print("{} {} {} {} {}\n", one.of.subject, one.of.metric, one.of.bytes, digits(one.amount),
+               one.of.unit);
   std::fflush(stdout);
 }
 
+std::vector<value> medians_of(const std::vector<group_run>& runs) {
+  std::vector<value> result;
+  for (const group_run& run : runs) {
+    const std::vector<block> blocks = in_placement(run, mostly_near(run));
+    for (const figure& of : figures_in(run))
+      if (const auto all = amounts(blocks, of); !all.empty()) result.push_back({of, median(all)});
+  }
+  return result;
+}
+
+csv_file::csv_file(std::string path) : path_(std::move(path)), out_(path_) {
+  out_ << "group,block,placement,subject,metric,bytes,value,unit,disturbed,raw_us_min,raw_us_max,"
+          "memcpy_gb_per_s_min,memcpy_gb_per_s_max\n"
+       << std::flush;
+  if (!out_) throw std::runtime_error{"cannot write " + path_};
+}
+
+void csv_file::add(const group_run& run) {
+  for (std::size_t i = 0; i < run.blocks.size(); ++i) {
+    const block& b = run.blocks[i];
+    for (const value& v : b.values)
+      out_ << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", name_of(run.in), i + 1,
+                          b.near() ? "near" : "far", v.of.subject, v.of.metric, v.of.bytes,
+                          v.amount, v.of.unit,
+                          std::count(b.disturbed.begin(), b.disturbed.end(), v.of), b.raw_us_min,
+                          b.raw_us_max, b.copy_min, b.copy_max);
+  }
+  out_ << std::flush;
+  if (!out_) throw std::runtime_error{"cannot write " + path_};
+}
+
 void print_spread(const std::vector<group_run>& runs) {
-  fmt::print("#\n# {:<26} {:<15} {:>5} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}\n", "subject",
+  fmt::print("#\n# {:<26} {:<25} {:>7} {:>8} {:>8} {:>8} {:<7} {:>7} {:>9}   {}\n", "subject",
              "metric", "bytes", "min", "median", "max", "unit", "samples", "disturbed",
-             "raw round trip, us");
+             "raw round trip, us; memcpy, GB/s");
   for (const group_run& run : runs)
     for (const bool near : {true, false})
       for (const figure& of : figures_in(run)) print_spread_of(in_placement(run, near), of);
   for (const group_run& run : runs)
     if (run.repeated != 0)
-      fmt::print("# {}: {} blocks repeated, because the raw round trip changed in them\n",
-                 name_of(run.in), run.repeated);
+      fmt::print("# {}: {} blocks repeated, because the machine changed in them\n", name_of(run.in),
+                 run.repeated);
 }
 
 bool print_targets(const std::vector<group_run>& runs, const std::vector<target>& targets) {

@@ -19,6 +19,9 @@ std::vector<target> targets() {
     return figure{subject, metric, 24, unit};
   };
   const auto memory = [](const char* subject) { return figure{subject, "memory", 0, "MB"}; };
+  const auto pool = [](const char* subject, const char* metric, const char* unit) {
+    return figure{subject, metric, 0, unit};
+  };
   return {
       {"hawser.queue.lease / boost.message_queue, throughput", rate("hawser.queue.lease"),
        rate("boost.message_queue"), at_least, 1.8, 1.2},
@@ -100,6 +103,43 @@ std::vector<target> targets() {
        200},
       {"producer_consumer, memory / the same for one file", memory("producer_consumer"),
        memory("producer_consumer.one_file"), at_most, 1.25, 1.25},
+      {"hawser.pool / python.pool, map", pool("hawser.pool", "map", "Mtask/s"),
+       pool("python.pool", "map", "Mtask/s"), at_least, 2, 2},
+      {"hawser.pool, map one by one, us a task",
+       pool("hawser.pool", "map_chunk1", "us"),
+       {},
+       at_most,
+       2,
+       2},
+      {"hawser.pool / python.pool, submit + get", pool("hawser.pool", "submit_get_p50", "us"),
+       pool("python.pool", "submit_get_p50", "us"), at_most, 0.2, 0.2},
+      {"hawser.pool, start of a worker, ms",
+       pool("hawser.pool", "start", "ms"),
+       {},
+       at_most,
+       20,
+       20},
+      {"hawser.resource_manager / python.manager, acquire + release",
+       pool("hawser.resource_manager", "acquire_release_p50", "us"),
+       pool("python.manager", "acquire_release_p50", "us"), at_most, 0.2, 0.2},
+      {"hawser.supervisor, kill to working again, ms",
+       pool("hawser.supervisor", "restart_p50", "ms"),
+       {},
+       at_most,
+       50,
+       50},
+      {"bank, durable transfers a second",
+       {"bank", "throughput", 0, "transfers/s"},
+       {},
+       at_least,
+       20'000,
+       20'000},
+      {"hawser.pool, uneven tasks, of the best possible time",
+       pool("hawser.pool", "uneven", "of_best"),
+       {},
+       at_most,
+       1.1,
+       1.1},
   };
 }
 

@@ -29,11 +29,20 @@
 
 using namespace hawser;
 using namespace std::chrono_literals;
-using add = caf::add_atom;
-using subtract = caf::atom_constant<caf::atom("subtract")>;
 
-using calculator = caf::typed_actor<caf::replies_to<add, int, int>::with<int>,
-                                    caf::replies_to<subtract, int, int>::with<int>>;
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(calculator_example, caf::first_custom_type_id)
+  CAF_ADD_ATOM(calculator_example, words, add, "add")
+  CAF_ADD_ATOM(calculator_example, words, subtract, "subtract")
+
+using words::add;
+using words::subtract;
+using calculator = caf::typed_actor<actors::takes<add, int, int>::gives<int>,
+                                    actors::takes<subtract, int, int>::gives<int>>;
+
+  CAF_ADD_TYPE_ID(calculator_example, (calculator))
+CAF_END_TYPE_ID_BLOCK(calculator_example)
+// clang-format on
 
 namespace {
 
@@ -44,7 +53,7 @@ calculator::behavior_type calculating() {
 struct group_config : actors::config {
   explicit group_config(const std::string& group) {
     transport.group = group;
-    add_message_type<calculator>("calculator");
+    actors::add_messages<caf::id_block::calculator_example>(*this);
   }
 };
 
@@ -60,10 +69,10 @@ std::optional<int> ask(caf::scoped_actor& self, const calculator& server, char s
       again = reason == actors::peer_error::killed || reason == actors::peer_error::exited ||
               reason == caf::sec::request_receiver_down || reason == caf::sec::request_timeout;
       if (again) ++asked_again;
-      else std::cerr << "calculator: " << self->system().render(reason) << '\n';
+      else std::cerr << "calculator: " << hawser::actors::render(self->system(), reason) << '\n';
     };
-    if (sign == '+') self->request(server, 1s, add::value, a, b).receive(got, failed);
-    else self->request(server, 1s, subtract::value, a, b).receive(got, failed);
+    if (sign == '+') self->request(server, 1s, words::add_v, a, b).receive(got, failed);
+    else self->request(server, 1s, words::subtract_v, a, b).receive(got, failed);
   }
   return result;
 }

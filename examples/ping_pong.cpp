@@ -44,7 +44,8 @@ struct ping_state {
 };
 
 /// Says a word whenever the other one has, until there are enough.
-caf::behavior pinger(caf::stateful_actor<ping_state>* self, const caf::actor& pong, int words) {
+caf::behavior pinger(hawser::actors::stateful_actor<ping_state>* self, const caf::actor& pong,
+                     int words) {
   self->link_to(pong);  // without it there is nobody to talk to
   return {[=](int said) {
     self->state.said = said;
@@ -99,7 +100,7 @@ int main(int argc, char** argv) try {
   self->receive([&](caf::down_msg& down) { reason = std::move(down.reason); });
   if (stop.received() != 0) return 128 + stop.received();
   if (reason) {
-    std::cerr << "ping_pong: " << system.render(reason) << '\n';
+    std::cerr << "ping_pong: " << hawser::actors::render(system, reason) << '\n';
     return 1;
   }
   std::cout << words << " words\n";

@@ -76,7 +76,7 @@ int actor_host::run(const caf::actor& main_actor) {
   if (!end->reason || end->reason == caf::exit_reason::normal ||
       end->reason == caf::exit_reason::user_shutdown)
     return EXIT_SUCCESS;
-  report_failure("caf::error", state_->system.render(end->reason));
+  report_failure("caf::error", render(state_->system, end->reason));
   return EXIT_FAILURE;
 }
 

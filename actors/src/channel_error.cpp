@@ -1,12 +1,11 @@
 #include <hawser/actors/channel_error.hpp>
 
-#include <caf/deep_to_string.hpp>
-#include <caf/make_message.hpp>
+#include <utility>
 
 namespace hawser::actors {
 namespace {
 
-constexpr caf::atom_value category = caf::atom("channel");
+constexpr char category[] = "channel";
 
 }  // namespace
 
@@ -22,20 +21,14 @@ std::string to_string(channel_error code) {
   return "unknown channel error";
 }
 
-caf::error make_error(channel_error code) { return {static_cast<std::uint8_t>(code), category}; }
+caf::error make_error(channel_error code) { return detail::error_of(code, category); }
 
 caf::error make_error(channel_error code, std::string context) {
-  return {static_cast<std::uint8_t>(code), category, caf::make_message(std::move(context))};
+  return detail::error_of(code, category, std::move(context));
 }
 
 void add_channel_errors(caf::actor_system_config& config) {
-  config.add_error_category(category,
-                            [](std::uint8_t code, caf::atom_value, const caf::message& context) {
-                              std::string text = to_string(static_cast<channel_error>(code));
-                              if (context.match_elements<std::string>())
-                                text.append(": ").append(context.get_as<std::string>(0));
-                              return text;
-                            });
+  detail::add_error_category<channel_error>(config, category);
 }
 
 }  // namespace hawser::actors

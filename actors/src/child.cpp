@@ -1,12 +1,16 @@
 #include "handshake.hpp"
 #include "launch.hpp"
 #include "program.hpp"
+#include <hawser/actors/detail/describe_exception.hpp>
 #include <hawser/actors/process.hpp>
 #include <hawser/actors/this_process.hpp>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -84,6 +88,7 @@ int child_main(const char* name, config_factory make_config) {
   if (!content) return not_started;
   self.name = content->name;
   self.is_child = true;
+  if (content->line_buffered) std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   if (content->detached) prctl(PR_SET_PDEATHSIG, 0);
   // It may have died before we asked for the signal.
   else if (getppid() != content->parent) return not_started;
@@ -107,17 +112,8 @@ void report_failure(const std::string& type, const std::string& message) {
 
 void report_exception(const std::exception_ptr& escaped) noexcept try {
   if (!escaped) return;
-  std::string type, message;
-  try {
-    std::rethrow_exception(escaped);
-  } catch (const std::exception& thrown) {
-    type = readable_name(typeid(thrown));
-    message = thrown.what();
-  } catch (...) {
-    const std::type_info* known = abi::__cxa_current_exception_type();
-    type = known != nullptr ? readable_name(*known) : "unknown";
-  }
-  report_failure(type, message);
+  const escaped_exception described = describe_exception(escaped);
+  report_failure(described.type, described.message);
 } catch (...) {  // out of memory: the exit code has to do
 }
 
@@ -135,6 +131,20 @@ namespace this_process {
 
 const std::string& name() noexcept { return detail::the_program().name; }
 bool is_child() noexcept { return detail::the_program().is_child; }
+void ready() noexcept {
+  static std::atomic_flag told;
+  if (is_child() && !told.test_and_set())
+    detail::send_packet(detail::the_program().channel.get(), detail::packet_kind::prepared, {});
+}
+void alive() noexcept {
+  // A child that says so in its innermost loop neither floods its parent nor pays for it.
+  constexpr std::chrono::nanoseconds seldom = std::chrono::milliseconds{5};
+  static std::atomic<std::int64_t> told{0};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  if (!is_child() || now - told.load(std::memory_order_relaxed) < seldom.count()) return;
+  told.store(now, std::memory_order_relaxed);  // two threads may both tell: that does no harm
+  detail::send_packet(detail::the_program().channel.get(), detail::packet_kind::alive, {});
+}
 pid_t pid() noexcept { return getpid(); }
 pid_t parent_pid() noexcept { return getppid(); }
 pid_t thread_id() noexcept { return gettid(); }

@@ -29,7 +29,9 @@ struct child_record {
   mutable std::condition_variable changed;
   descriptor pidfd;  // both end with the child, so that descriptors are bounded by the living
   descriptor channel;
+  bool await_ready = false;  // set before anybody else sees the record
   bool ready = false;
+  std::optional<std::chrono::steady_clock::time_point> last_alive;
   std::optional<std::string> refusal;
   std::optional<escaped_exception> exception;
   std::optional<int> told_code;

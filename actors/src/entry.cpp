@@ -6,8 +6,6 @@
 #include <mutex>
 #include <set>
 
-#include <cxxabi.h>
-
 namespace hawser::actors::detail {
 namespace {
 
@@ -80,14 +78,6 @@ const entry& find_entry(std::string_view name, std::type_index signature,
                      "its arguments are " + found.signature_text + ", not " + signature_text +
                          "; pass exactly these types");
   return found;
-}
-
-std::string readable_name(const std::type_info& type) {
-  if (type == typeid(std::string)) return "std::string";
-  int failed = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text{
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &failed), &std::free};
-  return failed == 0 ? text.get() : type.name();
 }
 
 }  // namespace hawser::actors::detail

@@ -22,8 +22,9 @@ struct order_header {
   std::uint64_t entry_bytes;
   std::uint64_t arguments_bytes;
   std::int32_t parent;
-  std::uint32_t detached;
+  std::uint32_t flags;
 };
+constexpr std::uint32_t is_detached = 1, is_line_buffered = 2;
 
 bool write_all(int fd, const void* bytes, std::size_t size) noexcept {
   const auto* from = static_cast<const char*>(bytes);
@@ -61,9 +62,13 @@ std::pair<descriptor, descriptor> make_channel() noexcept {
 
 descriptor write_order(const order& content) noexcept {
   descriptor file{memfd_create("hawser-arguments", MFD_CLOEXEC)};
-  const order_header header{order_magic,          content.name.size(),
-                            content.entry.size(), content.arguments.size(),
-                            content.parent,       content.detached ? 1U : 0U};
+  const order_header header{order_magic,
+                            content.name.size(),
+                            content.entry.size(),
+                            content.arguments.size(),
+                            content.parent,
+                            (content.detached ? is_detached : 0U) |
+                                (content.standard_output >= 0 ? is_line_buffered : 0U)};
   if (!file || !write_all(file.get(), &header, sizeof header) ||
       !write_all(file.get(), content.name.data(), content.name.size()) ||
       !write_all(file.get(), content.entry.data(), content.entry.size()) ||
@@ -83,8 +88,10 @@ std::optional<order> read_order(int memfd) noexcept try {
   if (header.name_bytes > file_bytes || header.entry_bytes > file_bytes ||
       header.arguments_bytes > file_bytes)
     return std::nullopt;
-  order result{header.parent, header.detached != 0, std::string(header.name_bytes, '\0'),
-               std::string(header.entry_bytes, '\0'), byte_buffer(header.arguments_bytes)};
+  order result{header.parent, (header.flags & is_detached) != 0,
+               std::string(header.name_bytes, '\0'), std::string(header.entry_bytes, '\0'),
+               byte_buffer(header.arguments_bytes)};
+  result.line_buffered = (header.flags & is_line_buffered) != 0;
   if (!read_all(memfd, result.name.data(), result.name.size()) ||
       !read_all(memfd, result.entry.data(), result.entry.size()) ||
       !read_all(memfd, result.arguments.data(), result.arguments.size()))

@@ -5,6 +5,8 @@
 /// parent -> child   hello       who I am; with a memfd that holds name, entry and arguments
 /// child -> parent   ready       the entry runs from here on
 ///                   refused     it never will, and why
+///                   prepared    this_process::ready()
+///                   alive       this_process::alive()
 ///                   exception   type \0 message of what escaped from the entry
 ///                   code        the exit code, for a parent whose zombies are reaped by others
 /// ```
@@ -29,7 +31,14 @@ namespace hawser::actors::detail {
 inline constexpr int child_channel = 3;
 inline constexpr const char* child_option = "--hawser-process";
 
-enum class packet_kind : char { ready = 'r', refused = 'n', exception = 'x', code = 'c' };
+enum class packet_kind : char {
+  ready = 'r',
+  refused = 'n',
+  prepared = 'p',
+  alive = 'a',
+  exception = 'x',
+  code = 'c'
+};
 
 struct packet {
   packet_kind kind;
@@ -43,6 +52,10 @@ struct order {
   std::string name;
   std::string entry;
   byte_buffer arguments;
+  // For the launch; of these the child is told whether its output goes to a pipe.
+  bool await_ready = false;
+  int standard_output = -1, standard_error = -1;
+  bool line_buffered = false;
 };
 
 /// Two connected ends, both close-on-exec. Empty ones: see errno.

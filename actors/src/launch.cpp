@@ -1,6 +1,7 @@
 #include "launch.hpp"
 
 #include "pidfd.hpp"
+#include "start_error.hpp"
 
 #include <array>
 #include <cerrno>
@@ -25,9 +26,12 @@ class spawn_setup {
     posix_spawn_file_actions_destroy(&actions_);
   }
 
-  /// The child keeps 0, 1, 2 and has `channel` as its fourth.
-  int descriptors(int channel) {
-    const int failed = posix_spawn_file_actions_adddup2(&actions_, channel, child_channel);
+  /// The child keeps 0, 1, 2, or has what it is given for 1 and 2, and `channel` as its fourth.
+  int descriptors(int channel, int output, int error) {
+    // First these: one of them may be the number that the channel gets.
+    int failed = output < 0 ? 0 : posix_spawn_file_actions_adddup2(&actions_, output, 1);
+    if (failed == 0 && error >= 0) failed = posix_spawn_file_actions_adddup2(&actions_, error, 2);
+    if (failed == 0) failed = posix_spawn_file_actions_adddup2(&actions_, channel, child_channel);
     return failed != 0 ? failed
                        : posix_spawn_file_actions_addclosefrom_np(&actions_, child_channel + 1);
   }
@@ -61,23 +65,6 @@ class spawn_setup {
 
 }  // namespace
 
-error start_error(int error_number, const std::string& name, const char* call) {
-  switch (error_number) {
-    case EAGAIN:
-      return make_error(errc::no_resources, "start process", name,
-                        "no more processes or threads are allowed; end some, or raise the limit "
-                        "(ulimit -u)");
-    case ENOENT:
-    case EACCES:
-    case EPERM:
-      return make_error(error_number == ENOENT ? errc::system : errc::permission_denied,
-                        "start process", name,
-                        std::string{"/proc/self/exe cannot be executed ("} + call +
-                            "); is /proc mounted, and may this program be executed by its user?");
-    default: return make_system_error(error_number, "start process", name, call);
-  }
-}
-
 launched launch(const order& content) {
   auto [ours, theirs] = make_channel();
   if (!ours) throw start_error(errno, content.name, "socketpair");
@@ -85,7 +72,7 @@ launched launch(const order& content) {
   if (!file) throw start_error(errno, content.name, "memfd_create");
 
   spawn_setup setup;
-  int failed = setup.descriptors(theirs.get());
+  int failed = setup.descriptors(theirs.get(), content.standard_output, content.standard_error);
   if (failed == 0) failed = setup.signals(content.detached);
   if (failed != 0) throw start_error(failed, content.name, "posix_spawnattr");
 

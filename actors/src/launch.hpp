@@ -24,9 +24,6 @@ launched launch(const order& content);
 /// Reaps an exited child, or asks the kernel how it ended if somebody else has reaped it.
 exit_status reap(int pidfd) noexcept;
 
-/// A failed system call on the way to a process.
-error start_error(int error_number, const std::string& name, const char* call);
-
 /// The program's own argv[0]; what ps shows first.
 const std::string& program_path() noexcept;
 

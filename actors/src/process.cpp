@@ -55,8 +55,14 @@ void process::end() noexcept {
 
 process process::start(const process_options& options, const detail::entry& entry,
                        const detail::byte_buffer& arguments) {
-  detail::order content{getpid(), options.detached,
-                        options.name.empty() ? entry.name : options.name, entry.name, arguments};
+  detail::order content{getpid(),
+                        options.detached,
+                        options.name.empty() ? entry.name : options.name,
+                        entry.name,
+                        arguments,
+                        options.await_ready,
+                        options.standard_output,
+                        options.standard_error};
   if (content.name.size() > 255 || content.name.find('\0') != std::string::npos)
     throw make_error(errc::bad_argument, "start process", entry.name,
                      "its name has more than 255 characters, or a zero in it");
@@ -110,6 +116,12 @@ std::optional<exit_status> process::join_until(clock::time_point deadline) const
   if (deadline == clock::time_point::max()) child.changed.wait(hold, is_over);
   else child.changed.wait_until(hold, deadline, is_over);
   return child.status;
+}
+
+std::optional<process::clock::time_point> process::last_alive() const {
+  const detail::child_record& child = record("ask for");
+  const std::scoped_lock hold{child.mutex};
+  return child.last_alive;
 }
 
 bool process::signal(int number) const { return record("signal").signal(number); }

@@ -2,6 +2,8 @@
 
 #include "launch.hpp"
 #include "pidfd.hpp"
+#include "quiet_thread.hpp"
+#include "start_error.hpp"
 
 #include <algorithm>
 #include <array>
@@ -78,19 +80,7 @@ void process_keeper::start_thread() {
   control_ = descriptor{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!epoll_ || !control_ || !watch(epoll_.get(), control_.get(), about_control))
     throw std::system_error{errno, std::generic_category()};
-  // The program's signals are for the program's threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    std::thread thread{[this] { run(); }};
-    pthread_setname_np(thread.native_handle(), "hawser-children");
-    thread.detach();
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  quiet_thread("hawser-children", [this] { run(); }).detach();
   running_ = true;
 }
 
@@ -177,6 +167,7 @@ std::shared_ptr<child_record> process_keeper::launch_child(const order& content,
   child->name = content.name;
   child->detached = content.detached;
   child->stop_timeout = stop_timeout;
+  child->await_ready = content.await_ready;
   child->pidfd = std::move(started.pidfd);
   child->channel = std::move(started.channel);
 
@@ -215,7 +206,13 @@ std::shared_ptr<child_record> process_keeper::start(const order& content,
                                            : "); make run_as_child the first line of main()"));
   if (give_up.stop_requested())
     throw make_error(errc::busy, "start process", content.name,
-                     "it was given up before its main() reached run_as_child; start it again");
+                     content.await_ready
+                         ? "it was given up before it called this_process::ready(); start it again"
+                         : "it was given up before its main() reached run_as_child; start it again");
+  if (content.await_ready)
+    throw make_error(errc::busy, "start process", content.name,
+                     "it did not call this_process::ready() within " +
+                         std::to_string(timeout.count()) + " ms; raise start_timeout");
   throw make_error(errc::busy, "start process", content.name,
                    "its main() did not reach run_as_child within " +
                        std::to_string(timeout.count()) +
@@ -277,7 +274,9 @@ void process_keeper::hear(child_record& child) {
     }
     std::string& text = heard.content.text;
     switch (heard.content.kind) {
-      case packet_kind::ready: child.ready = true; break;
+      case packet_kind::ready: child.ready = child.ready || !child.await_ready; break;
+      case packet_kind::prepared: child.ready = true; break;
+      case packet_kind::alive: child.last_alive = std::chrono::steady_clock::now(); break;
       case packet_kind::refused: child.refusal = std::move(text); break;
       case packet_kind::code:
         child.told_code = text.empty() ? 0 : static_cast<unsigned char>(text[0]);

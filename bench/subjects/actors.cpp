@@ -1,14 +1,8 @@
 // Actors of two processes that talk to each other: Hawser's transport beside CAF's own over TCP
 // loopback, and both beside actors of one process.
 
-#include "clock.hpp"
-#include "processes.hpp"
 #include "statistics.hpp"
-#include "subjects/subjects.hpp"
-#include <hawser/actors/transport.hpp>
-
-#include <caf/all.hpp>
-#include <caf/io/all.hpp>
+#include "subjects/actors_ways.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -23,17 +17,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(bench_actors, caf::first_custom_type_id)
+  CAF_ADD_ATOM(bench_actors, hawser::bench, count_atom, "count")
+  CAF_ADD_ATOM(bench_actors, hawser::bench, cpu_atom, "cpu")
+  CAF_ADD_ATOM(bench_actors, hawser::bench, ask_atom, "ask")
+  CAF_ADD_ATOM(bench_actors, hawser::bench, report_atom, "report")
+  CAF_ADD_ATOM(bench_actors, hawser::bench, hold_atom, "hold")
+CAF_END_TYPE_ID_BLOCK(bench_actors)
+// clang-format on
+HAWSER_REGISTER(bench_actors);
+
 namespace hawser::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-using count_atom = caf::atom_constant<caf::atom("count")>;
-using cpu_atom = caf::atom_constant<caf::atom("cpu")>;
-using ask_atom = caf::atom_constant<caf::atom("ask")>;
-using hold_atom = caf::atom_constant<caf::atom("hold")>;
-
-constexpr auto patience = 30s;
 
 /// What is sent: a number and 16 bytes of text.
 constexpr std::size_t message_bytes = 24;
@@ -54,121 +52,20 @@ struct served_state {
 };
 
 /// Counts what it is sent, and answers what it is asked.
-caf::behavior serve(caf::stateful_actor<served_state>* self) {
+caf::behavior serve(actors::stateful_actor<served_state>* self) {
   return {
       [=](std::uint64_t, const std::string& words) {
         if (words.size() != text.size()) self->quit(caf::sec::invalid_argument);
         ++self->state.count;
       },
       [=](ask_atom, std::uint64_t number, const std::string&) { return number; },
+      [=](report_atom, std::uint64_t number, const std::string&) {
+        self->send(caf::actor_cast<caf::actor>(self->current_sender()), number);
+      },
       [=](count_atom) { return self->state.count; },
       [=](cpu_atom) { return cpu_us(); },
       [=](hold_atom) { self->state.held.push_back(self->make_response_promise()); },
   };
-}
-
-struct notes {
-  std::atomic<std::uint32_t> port;  // 0 until the server stands
-  std::atomic<bool> ends;
-};
-
-/// How the two sides come together. Each runs in a process of its own.
-struct over_hawser {
-  static constexpr const char* name = "actors.hawser";
-  struct config : actors::config {
-    config() { transport.group = "bench." + std::to_string(getppid()); }
-  };
-  static void publish(caf::actor_system& system, const caf::actor& served, notes& note) {
-    actors::transport(system).publish(served, "served");
-    note.port = 1;
-  }
-  static caf::actor find(caf::actor_system& system, notes&) {
-    return actors::transport(system).lookup("served", patience);
-  }
-};
-
-struct over_tcp {
-  static constexpr const char* name = "actors.caf_tcp";
-  struct config : caf::actor_system_config {
-    config() { load<caf::io::middleman>(); }
-  };
-  static void publish(caf::actor_system& system, const caf::actor& served, notes& note) {
-    auto port = system.middleman().publish(served, 0, "127.0.0.1");
-    if (!port) throw not_available{"no port can be opened: " + system.render(port.error())};
-    note.port = *port;
-  }
-  static caf::actor find(caf::actor_system& system, notes& note) {
-    auto served =
-        system.middleman().remote_actor("127.0.0.1", static_cast<std::uint16_t>(note.port));
-    if (!served) throw wrong_figure{"cannot connect: " + system.render(served.error())};
-    return *served;
-  }
-};
-
-/// CAF as fast as its options make it: its scheduler's threads do not poll.
-struct over_tuned_tcp : over_tcp {
-  static constexpr const char* name = "actors.caf_tcp_tuned";
-  struct config : over_tcp::config {
-    config() { set("scheduler.policy", caf::atom("sharing")); }
-  };
-};
-
-template <class Answer = std::uint64_t, class... Ts>
-Answer ask(caf::scoped_actor& self, const caf::actor& whom, Ts&&... question) {
-  Answer result{};
-  caf::error failed;
-  self->request(whom, patience, std::forward<Ts>(question)...)
-      .receive([&](Answer& answer) { result = std::move(answer); },
-               [&](caf::error& reason) { failed = std::move(reason); });
-  if (failed) throw wrong_figure{"a request failed: " + self->system().render(failed)};
-  return result;
-}
-
-void await(const char* what, const std::function<bool()>& done) {
-  const std::int64_t end = now_ns() + std::chrono::nanoseconds{patience}.count();
-  while (!done()) {
-    if (now_ns() > end) throw wrong_figure{std::string{"waited in vain "} + what};
-    const timespec pause{0, 50'000};
-    nanosleep(&pause, nullptr);
-  }
-}
-
-/// Both in one process.
-struct in_process {
-  static constexpr const char* name = "actors.in_process";
-  using config = over_hawser::config;
-};
-
-/// Calls `client(system, served)` in one process, while another one serves; or all of it in one.
-template <class Way, class Client>
-void run_pair(notes& note, Client client) {
-  if constexpr (std::is_same_v<Way, in_process>) {
-    const auto talk = [&] {
-      typename Way::config config;
-      caf::actor_system system{config};
-      const auto served = system.spawn(serve);
-      client(system, served);
-      caf::anon_send_exit(served, caf::exit_reason::kill);
-    };
-    return void(run_processes({{"talking", anywhere, talk}}, 120s));
-  } else {
-    const auto serve_others = [&] {
-      typename Way::config config;
-      caf::actor_system system{config};
-      const auto served = system.spawn(serve);
-      Way::publish(system, served, note);
-      await("for the clients", [&] { return note.ends.load(); });
-      caf::anon_send_exit(served, caf::exit_reason::kill);
-    };
-    const auto ask_others = [&] {
-      await("for the server", [&] { return note.port != 0; });
-      typename Way::config config;
-      caf::actor_system system{config};
-      client(system, Way::find(system, note));
-      note.ends = true;
-    };
-    run_processes({{"serving", anywhere, serve_others}, {"asking", anywhere, ask_others}}, 120s);
-  }
 }
 
 std::uint64_t messages_of(const effort& how) { return how.quick ? 100'000 : 300'000; }
@@ -176,10 +73,10 @@ std::uint64_t messages_of(const effort& how) { return how.quick ? 100'000 : 300'
 /// Sends and sends, and asks at the end whether all of it has come.
 double send_all(caf::actor_system& system, const caf::actor& served, std::uint64_t messages) {
   caf::scoped_actor self{system};
-  const std::uint64_t before = ask(self, served, count_atom::value);
+  const std::uint64_t before = ask(self, served, count_atom_v);
   const std::int64_t from_ns = now_ns();
   for (std::uint64_t i = 0; i < messages; ++i) self->send(served, i, text);
-  const std::uint64_t after = ask(self, served, count_atom::value);
+  const std::uint64_t after = ask(self, served, count_atom_v);
   const double us = static_cast<double>(now_ns() - from_ns) / 1e3;
   if (after != before + messages) throw wrong_figure{"messages were lost"};
   return static_cast<double>(messages) / us;
@@ -195,11 +92,11 @@ double ask_all(caf::actor_system& system, const caf::actor& served, std::uint64_
   caf::scoped_actor self{system};
   const std::int64_t from_ns = now_ns();
   const auto asker =
-      self->spawn<caf::monitored>([=](caf::stateful_actor<state>* asking) -> caf::behavior {
+      self->spawn<caf::monitored>([=](actors::stateful_actor<state>* asking) -> caf::behavior {
         const auto next = [=] {
           const std::uint64_t number = asking->state.sent++;
           const std::int64_t begun_ns = trips_us != nullptr ? now_ns() : 0;
-          asking->request(served, caf::infinite, ask_atom::value, number, text)
+          asking->request(served, caf::infinite, ask_atom_v, number, text)
               .then([=](std::uint64_t answer) {
                 if (answer != number) throw wrong_figure{"a wrong answer"};
                 if (trips_us != nullptr)
@@ -214,35 +111,63 @@ double ask_all(caf::actor_system& system, const caf::actor& served, std::uint64_
       });
   caf::error reason;
   self->receive([&](caf::down_msg& down) { reason = std::move(down.reason); });
-  if (reason) throw wrong_figure{"a request failed: " + system.render(reason)};
+  if (reason) throw wrong_figure{"a request failed: " + actors::render(system, reason)};
   return static_cast<double>(requests) / (static_cast<double>(now_ns() - from_ns) / 1e3);
 }
 
-/// One way first; then with answers, 1,000 under way.
+/// Sends messages of which each is reported by another one, so many unreported at a time. Million a
+/// second.
+double send_windowed(caf::actor_system& system, const caf::actor& served, std::uint64_t messages,
+                     std::uint64_t window) {
+  struct state {
+    std::uint64_t sent = 0, reported = 0;
+  };
+  caf::scoped_actor self{system};
+  const std::int64_t from_ns = now_ns();
+  const auto sender =
+      self->spawn<caf::monitored>([=](actors::stateful_actor<state>* sending) -> caf::behavior {
+        state& now = sending->state;
+        for (; now.sent < window; ++now.sent) sending->send(served, report_atom_v, now.sent, text);
+        return {[=](std::uint64_t number) {
+          state& then = sending->state;
+          if (number != then.reported++) throw wrong_figure{"a message was lost"};
+          if (then.reported == messages) sending->quit();
+          else if (then.sent < messages) sending->send(served, report_atom_v, then.sent++, text);
+        }};
+      });
+  caf::error reason;
+  self->receive([&](caf::down_msg& down) { reason = std::move(down.reason); });
+  if (reason) throw wrong_figure{"a message was lost: " + actors::render(system, reason)};
+  return static_cast<double>(messages) / (static_cast<double>(now_ns() - from_ns) / 1e3);
+}
+
+/// One way first; then with reports, and with answers, 1,000 under way.
 template <class Way>
 sample measure_rates(const effort& how) {
   struct figures {
-    notes note;
-    double sent, asked, cpu_us_per_message;
+    way_notes note;
+    double sent, reported, asked, cpu_us_per_message;
   };
   const shared<figures> all;
   const std::uint64_t messages = messages_of(how);
-  run_pair<Way>(all->note, [&](caf::actor_system& system, const caf::actor& served) {
+  run_pair<Way>(all->note, serve, [&](caf::actor_system& system, const caf::actor& served) {
     send_all(system, served, 5'000);
     caf::scoped_actor self{system};
     // Of both processes; in one process it is the same one.
     const auto cpu = [&] {
-      return ask<double>(self, served, cpu_atom::value) +
+      return ask<double>(self, served, cpu_atom_v) +
              (served.node() == system.node() ? 0 : cpu_us());
     };
     const double before_us = cpu();
     all->sent = send_all(system, served, messages);
     all->cpu_us_per_message = (cpu() - before_us) / static_cast<double>(messages);
+    all->reported = send_windowed(system, served, messages / 2, 1'000);
     all->asked = ask_all(system, served, messages / 2, 1'000);
   });
   const std::string subject = Way::name;
   return {{{{subject, "throughput", message_bytes, "Mmsg/s"}, all->sent},
-           {{subject, "throughput_windowed", message_bytes, "Mmsg/s"}, all->asked},
+           {{subject, "throughput_windowed", message_bytes, "Mmsg/s"}, all->reported},
+           {{subject, "requests_windowed", message_bytes, "Mmsg/s"}, all->asked},
            {{subject, "cpu_per_message", message_bytes, "us"}, all->cpu_us_per_message}},
           false};
 }
@@ -251,11 +176,11 @@ sample measure_rates(const effort& how) {
 template <class Way>
 sample measure_trips(const effort& how) {
   struct figures {
-    notes note;
+    way_notes note;
     double p50_us, p99_us;
   };
   const shared<figures> all;
-  run_pair<Way>(all->note, [&](caf::actor_system& system, const caf::actor& served) {
+  run_pair<Way>(all->note, serve, [&](caf::actor_system& system, const caf::actor& served) {
     ask_all(system, served, 1'000, 1);
     std::vector<double> us;
     ask_all(system, served, how.quick ? 5'000 : 20'000, 1, &us);
@@ -274,7 +199,7 @@ sample measure_kill(const effort&) {
   constexpr int requests = 100;
   constexpr auto limit = 500ms;
   struct figures {
-    notes note;
+    way_notes note;
     double ms;
   };
   const shared<figures> all;
@@ -295,13 +220,13 @@ sample measure_kill(const effort&) {
     std::atomic<bool> asked{false};
     const auto asker = system.spawn([&](caf::event_based_actor* asking) -> caf::behavior {
       for (int i = 0; i < requests; ++i)
-        asking->request(served, limit, hold_atom::value)
+        asking->request(served, limit, hold_atom_v)
             .then([] {}, [&](const caf::error&) { ++failed; });
       asked = true;
       return {[](int) {}};
     });
     await("for the requests", [&] { return asked.load(); });
-    ask(self, served, count_atom::value);
+    ask(self, served, count_atom_v);
     const std::int64_t killed_ns = now_ns();
     kill(server, SIGKILL);
     while (failed != requests) {
@@ -323,7 +248,7 @@ template <class Way>
 sample measure_crowd(const effort& how) {
   constexpr std::size_t clients = 16;
   struct figures {
-    notes note;
+    way_notes note;
     std::atomic<std::uint32_t> ready, done;
     std::atomic<std::int64_t> until_ns[clients];
     std::int64_t from_ns;
@@ -346,11 +271,11 @@ sample measure_crowd(const effort& how) {
                        caf::actor_system system{config};
                        const auto served = Way::find(system, all->note);
                        caf::scoped_actor self{system};
-                       ask(self, served, count_atom::value);
+                       ask(self, served, count_atom_v);
                        if (++all->ready == clients) all->from_ns = now_ns();
                        await("for the others", [&] { return all->ready == clients; });
                        for (std::uint64_t n = 0; n < messages; ++n) self->send(served, n, text);
-                       ask(self, served, count_atom::value);
+                       ask(self, served, count_atom_v);
                        all->until_ns[i] = now_ns();
                        ++all->done;
                      }});

@@ -1,5 +1,5 @@
+#include "subjects/channel_measurements.hpp"
 #include "subjects/subjects.hpp"
-#include "two_processes.hpp"
 
 namespace hawser::bench {
 namespace {
@@ -9,12 +9,12 @@ namespace {
 /// the other's position and reads the real one only when the copy says full or empty.
 template <class Message>
 struct ring {
-  static constexpr std::uint64_t mask = channel_capacity - 1;
-  static_assert((channel_capacity & mask) == 0);
+  static constexpr std::uint64_t capacity = room_for(sizeof(Message)), mask = capacity - 1;
+  static_assert((capacity & mask) == 0);
 
   alignas(128) std::atomic<std::uint64_t> tail;  // messages written; by the producer
   alignas(128) std::atomic<std::uint64_t> head;  // messages read; by the consumer
-  alignas(128) Message slots[channel_capacity];
+  alignas(128) Message slots[capacity];
 };
 
 template <class Message>
@@ -26,9 +26,9 @@ class bare_ring {
 
     void send(const Message& message) {
       const std::uint64_t at = to_.tail.load(std::memory_order_relaxed);
-      while (at - head_seen_ == channel_capacity) {
+      while (at - head_seen_ == ring<Message>::capacity) {
         head_seen_ = to_.head.load(std::memory_order_acquire);
-        if (at - head_seen_ == channel_capacity) shm::detail::cpu_relax();
+        if (at - head_seen_ == ring<Message>::capacity) shm::detail::cpu_relax();
       }
       to_.slots[at & ring<Message>::mask] = message;
       to_.tail.store(at + 1, std::memory_order_release);
@@ -57,15 +57,22 @@ class bare_ring {
         tail_seen_ = from_.tail.load(std::memory_order_acquire);
         if (at == tail_seen_) return 0;
       }
-      const Message copy = from_.slots[at & ring<Message>::mask];
-      from_.head.store(at + 1, std::memory_order_release);
-      use(copy);
+      if constexpr (sizeof(Message) <= 64) {
+        const Message copy = from_.slots[at & ring<Message>::mask];
+        from_.head.store(at + 1, std::memory_order_release);
+        use(copy);
+      } else {
+        *copy_ = from_.slots[at & ring<Message>::mask];
+        from_.head.store(at + 1, std::memory_order_release);
+        use(*copy_);
+      }
       return 1;
     }
 
    private:
     ring<Message>& from_;
     std::uint64_t tail_seen_ = 0;
+    std::unique_ptr<Message> copy_ = std::make_unique<Message>();
   };
 
   receiver create_receiver() { return receiver{*ring_}; }
@@ -78,16 +85,8 @@ class bare_ring {
 }  // namespace
 
 void add_bare_ring(std::vector<measurement>& all) {
-  all.push_back({"bare.ring", group::throughput, [](const effort& how) {
-                   return measure_throughput<bare_ring<payload>>("bare.ring", how);
-                 }});
-  all.push_back({"bare.ring.8", group::throughput, [](const effort& how) {
-                   return measure_throughput<bare_ring<small_payload>, small_payload>("bare.ring",
-                                                                                      how);
-                 }});
-  all.push_back({"bare.ring", group::round_trip, [](const effort& how) {
-                   return measure_round_trip<bare_ring<payload>>("bare.ring", how);
-                 }});
+  add_throughput_of_all_sizes<bare_ring>(all, "bare.ring");
+  add_round_trip<bare_ring>(all, "bare.ring");
 }
 
 }  // namespace hawser::bench

@@ -1,5 +1,5 @@
+#include "subjects/channel_measurements.hpp"
 #include "subjects/subjects.hpp"
-#include "two_processes.hpp"
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 
@@ -13,6 +13,7 @@ namespace {
 
 namespace ipc = boost::interprocess;
 
+template <class Message>
 class boost_message_queue {
  public:
   boost_message_queue() : name_("hawser-bench-" + std::to_string(getpid()) + "-" + next_number()) {
@@ -26,7 +27,7 @@ class boost_message_queue {
    public:
     explicit sender(const std::string& name)
         : queue_(std::make_unique<ipc::message_queue>(ipc::open_only, name.c_str())) {}
-    void send(const payload& message) { queue_->send(&message, sizeof message, 0); }
+    void send(const Message& message) { queue_->send(&message, sizeof message, 0); }
     void flush() {}
 
    private:
@@ -36,34 +37,36 @@ class boost_message_queue {
   class receiver {
    public:
     explicit receiver(const std::string& name)
-        : queue_(std::make_unique<ipc::message_queue>(ipc::create_only, name.c_str(),
-                                                      channel_capacity, sizeof(payload))) {}
+        : queue_(std::make_unique<ipc::message_queue>(
+              ipc::create_only, name.c_str(), room_for(sizeof(Message)), sizeof(Message))) {}
+    explicit receiver(const std::string& name, ipc::open_only_t)
+        : queue_(std::make_unique<ipc::message_queue>(ipc::open_only, name.c_str())) {}
 
     template <class Use>
     std::size_t receive(Use&& use) {
-      payload message;
       std::size_t bytes = 0;
       unsigned priority = 0;
-      queue_->receive(&message, sizeof message, bytes, priority);
-      use(message);
+      queue_->receive(message_.get(), sizeof(Message), bytes, priority);
+      use(*message_);
       return 1;
     }
 
     template <class Use>
     std::size_t try_receive(Use&& use) {
-      payload message;
       std::size_t bytes = 0;
       unsigned priority = 0;
-      if (!queue_->try_receive(&message, sizeof message, bytes, priority)) return 0;
-      use(message);
+      if (!queue_->try_receive(message_.get(), sizeof(Message), bytes, priority)) return 0;
+      use(*message_);
       return 1;
     }
 
    private:
     std::unique_ptr<ipc::message_queue> queue_;
+    std::unique_ptr<Message> message_ = std::make_unique<Message>();
   };
 
   receiver create_receiver() { return receiver{name_}; }
+  receiver open_receiver() { return receiver{name_, ipc::open_only}; }
   sender open_sender() { return sender{name_}; }
 
  private:
@@ -78,12 +81,12 @@ class boost_message_queue {
 }  // namespace
 
 void add_boost_message_queue(std::vector<measurement>& all) {
-  all.push_back({"boost.message_queue", group::throughput, [](const effort& how) {
-                   return measure_throughput<boost_message_queue>("boost.message_queue", how);
-                 }});
-  all.push_back({"boost.message_queue", group::round_trip, [](const effort& how) {
-                   return measure_round_trip<boost_message_queue>("boost.message_queue", how);
-                 }});
+  const std::string subject = "boost.message_queue";
+  add_throughput_of_all_sizes<boost_message_queue>(all, subject);
+  add_round_trip<boost_message_queue>(all, subject);
+  add_blocking<boost_message_queue>(all, subject);
+  add_one_cpu<boost_message_queue>(all, subject);
+  add_many<boost_message_queue>(all, subject);
 }
 
 }  // namespace hawser::bench

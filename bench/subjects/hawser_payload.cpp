@@ -56,7 +56,7 @@ class hawser_payload {
    public:
     explicit receiver(const std::string& name)
         : pool_(create_only, name, {.classes = {{Bytes, chunks}}, .large = 0, .references = 0}),
-          from_(pool_, create_only, name + ".q", {.capacity = channel_capacity}) {}
+          from_(pool_, create_only, name + ".q", {.capacity = room_for(sizeof(payload))}) {}
     template <class Use>
     std::size_t receive(Use&& use) {
       return take(from_.lease(), use);
@@ -105,7 +105,7 @@ sample untouched(const effort& how) {
 }  // namespace
 
 void add_hawser_payload(std::vector<measurement>& all) {
-  all.push_back({subject, group::throughput, untouched});
+  all.push_back({subject, group::throughput_64, untouched});
   all.push_back({subject, group::round_trip, round_trip_of<64>});
   all.push_back({subject, group::round_trip, round_trip_of<mib>});
 }

@@ -1,5 +1,5 @@
+#include "subjects/channel_measurements.hpp"
 #include "subjects/subjects.hpp"
-#include "two_processes.hpp"
 #include <hawser/shm/pipe.hpp>
 
 #include <algorithm>
@@ -55,14 +55,15 @@ struct one_view {
 };
 
 /// Sixteen messages a call, read in place.
+template <class Message>
 struct views_of_16 {
   static constexpr std::size_t most = 16;
-  using pipe = shm::pipe<payload>;
+  using pipe = shm::pipe<Message>;
 
   class sender {
    public:
     explicit sender(pipe to) : to_(std::move(to)) { batch_.reserve(most); }
-    void send(const payload& message) {
+    void send(const Message& message) {
       batch_.push_back(message);
       if (batch_.size() == most) flush();
     }
@@ -73,7 +74,7 @@ struct views_of_16 {
 
    private:
     pipe to_;
-    std::vector<payload> batch_;
+    std::vector<Message> batch_;
   };
 
   class receiver {
@@ -106,7 +107,8 @@ class hawser_pipe {
   using receiver = typename Mode::receiver;
   receiver create_receiver() {
     constexpr std::size_t record = sizeof(std::uint64_t) + sizeof(Message);
-    return receiver{shm::pipe<Message>{create_only, name_, {.bytes = channel_capacity * record}}};
+    return receiver{
+        shm::pipe<Message>{create_only, name_, {.bytes = room_for(sizeof(Message)) * record}}};
   }
   sender open_sender() { return sender{shm::pipe<Message>{open_only, name_}}; }
 
@@ -118,7 +120,7 @@ sample measure_batches(const effort& how) {
   const auto raw_us = [] { return measure_raw_cacheline({.quick = true}).values.front().amount; };
   const std::string subject = "hawser.pipe.batch16";
   const double before = raw_us();
-  sample result = measure_throughput<hawser_pipe<views_of_16, payload>>(subject, how);
+  sample result = measure_throughput<hawser_pipe<views_of_16<payload>, payload>>(subject, how);
   const double rate = result.values.front().amount, trip = (before + raw_us()) / 2;
   result.values.push_back(
       {{subject, "per_raw_round_trip", sizeof(payload), "messages"}, rate * trip});
@@ -128,19 +130,13 @@ sample measure_batches(const effort& how) {
 }  // namespace
 
 void add_hawser_pipe(std::vector<measurement>& all) {
-  using view = one_view<payload>;
-  using small_view = one_view<small_payload>;
-  all.push_back({"hawser.pipe", group::throughput, [](const effort& how) {
-                   return measure_throughput<hawser_pipe<view, payload>>("hawser.pipe", how);
-                 }});
-  all.push_back({"hawser.pipe.8", group::throughput, [](const effort& how) {
-                   return measure_throughput<hawser_pipe<small_view, small_payload>, small_payload>(
-                       "hawser.pipe", how);
-                 }});
-  all.push_back({"hawser.pipe.batch16", group::throughput, measure_batches});
-  all.push_back({"hawser.pipe", group::round_trip, [](const effort& how) {
-                   return measure_round_trip<hawser_pipe<view, payload>>("hawser.pipe", how);
-                 }});
+  const std::string subject = "hawser.pipe";
+  add_throughput_of_all_sizes<in_mode<hawser_pipe, one_view>::type>(all, subject);
+  add_throughput<in_mode<hawser_pipe, views_of_16>::type, 8>(all, subject + ".batch16");
+  all.push_back({subject + ".batch16", group::throughput_64, measure_batches});
+  add_round_trip<in_mode<hawser_pipe, one_view>::type>(all, subject);
+  add_blocking<in_mode<hawser_pipe, one_view>::type>(all, subject);
+  add_one_cpu<in_mode<hawser_pipe, one_view>::type>(all, subject);
 }
 
 }  // namespace hawser::bench

@@ -1,5 +1,5 @@
+#include "subjects/channel_measurements.hpp"
 #include "subjects/subjects.hpp"
-#include "two_processes.hpp"
 #include <hawser/shm/queue.hpp>
 
 #include <string>
@@ -10,19 +10,20 @@
 namespace hawser::bench {
 namespace {
 
-using queue = shm::queue<payload>;
-
 std::string next_name() {
   static unsigned made = 0;
   return "bench-" + std::to_string(getpid()) + "-" + std::to_string(++made);
 }
 
 /// One message a call, read in place and acknowledged.
+template <class Message>
 struct one_lease {
+  using queue = shm::queue<Message>;
+
   class sender {
    public:
     explicit sender(queue to) : to_(std::move(to)) {}
-    void send(const payload& message) { to_.push(message); }
+    void send(const Message& message) { to_.push(message); }
     void flush() {}
 
    private:
@@ -43,7 +44,7 @@ struct one_lease {
 
    private:
     template <class Use>
-    static std::size_t take(shm::lease<payload> message, Use&& use) {
+    static std::size_t take(shm::lease<Message> message, Use&& use) {
       if (!message) return 0;
       use(*message);
       message.ack();
@@ -54,8 +55,10 @@ struct one_lease {
 };
 
 /// One message a call, copied out, gone for good.
+template <class Message>
 struct one_pop {
-  using sender = one_lease::sender;
+  using queue = shm::queue<Message>;
+  using sender = typename one_lease<Message>::sender;
 
   class receiver {
    public:
@@ -71,7 +74,7 @@ struct one_pop {
 
    private:
     template <class Use>
-    static std::size_t take(const std::optional<payload>& message, Use&& use) {
+    static std::size_t take(const std::optional<Message>& message, Use&& use) {
       if (!message) return 0;
       use(*message);
       return 1;
@@ -81,13 +84,15 @@ struct one_pop {
 };
 
 /// Sixteen messages a call, read in place, each acknowledged.
+template <class Message>
 struct batches_of_16 {
+  using queue = shm::queue<Message>;
   static constexpr std::size_t most = 16;
 
   class sender {
    public:
     explicit sender(queue to) : to_(std::move(to)) { batch_.reserve(most); }
-    void send(const payload& message) {
+    void send(const Message& message) {
       batch_.push_back(message);
       if (batch_.size() == most) flush();
     }
@@ -98,7 +103,7 @@ struct batches_of_16 {
 
    private:
     queue to_;
-    std::vector<payload> batch_;
+    std::vector<Message> batch_;
   };
 
   class receiver {
@@ -115,7 +120,7 @@ struct batches_of_16 {
 
    private:
     template <class Use>
-    static std::size_t take(std::vector<shm::lease<payload>> messages, Use&& use) {
+    static std::size_t take(std::vector<shm::lease<Message>> messages, Use&& use) {
       for (auto& message : messages) {
         use(*message);
         message.ack();
@@ -127,7 +132,7 @@ struct batches_of_16 {
 };
 
 /// A queue of its own for each sample; the processes that use it remove it by leaving it.
-template <class Mode>
+template <class Mode, class Message>
 class hawser_queue {
  public:
   hawser_queue() = default;
@@ -138,34 +143,30 @@ class hawser_queue {
   using sender = typename Mode::sender;
   using receiver = typename Mode::receiver;
   receiver create_receiver() {
-    return receiver{queue{create_only, name_, {.capacity = channel_capacity}}};
+    return receiver{
+        shm::queue<Message>{create_only, name_, {.capacity = room_for(sizeof(Message))}}};
   }
-  sender open_sender() { return sender{queue{open_only, name_}}; }
+  receiver open_receiver() { return receiver{shm::queue<Message>{open_only, name_}}; }
+  sender open_sender() { return sender{shm::queue<Message>{open_only, name_}}; }
 
  private:
   std::string name_ = next_name();
 };
 
-template <class Mode>
-measurement throughput_of(const std::string& subject) {
-  return {subject, group::throughput,
-          [=](const effort& how) { return measure_throughput<hawser_queue<Mode>>(subject, how); }};
-}
-
-template <class Mode>
-measurement round_trip_of(const std::string& subject) {
-  return {subject, group::round_trip,
-          [=](const effort& how) { return measure_round_trip<hawser_queue<Mode>>(subject, how); }};
-}
-
 }  // namespace
 
 void add_hawser_queue(std::vector<measurement>& all) {
-  all.push_back(throughput_of<one_lease>("hawser.queue.lease"));
-  all.push_back(throughput_of<one_pop>("hawser.queue.pop"));
-  all.push_back(throughput_of<batches_of_16>("hawser.queue.batch16"));
-  all.push_back(round_trip_of<one_lease>("hawser.queue.lease"));
-  all.push_back(round_trip_of<one_pop>("hawser.queue.pop"));
+  const std::string subject = "hawser.queue";
+  add_throughput_of_all_sizes<in_mode<hawser_queue, one_lease>::type>(all, subject + ".lease");
+  add_throughput_of_all_sizes<in_mode<hawser_queue, one_pop>::type>(all, subject + ".pop");
+  add_throughput<in_mode<hawser_queue, batches_of_16>::type, 8>(all, subject + ".batch16");
+  add_throughput<in_mode<hawser_queue, batches_of_16>::type, 64>(all, subject + ".batch16");
+  add_round_trip<in_mode<hawser_queue, one_lease>::type>(all, subject + ".lease");
+  add_round_trip<in_mode<hawser_queue, one_pop>::type>(all, subject + ".pop");
+  add_blocking<in_mode<hawser_queue, one_lease>::type>(all, subject + ".lease");
+  add_one_cpu<in_mode<hawser_queue, one_lease>::type>(all, subject + ".lease");
+  add_many<in_mode<hawser_queue, one_lease>::type>(all, subject + ".lease");
+  add_many<in_mode<hawser_queue, one_pop>::type>(all, subject + ".pop");
 }
 
 }  // namespace hawser::bench

@@ -1,5 +1,5 @@
 #include "clock.hpp"
-#include "payload.hpp"
+#include "message.hpp"
 #include "processes.hpp"
 #include "statistics.hpp"
 #include "subjects/subjects.hpp"
@@ -58,7 +58,7 @@ bool sleeps(pid_t pid) {
   queue from{open_only, name};
   const auto message = from.lease_for(patience);
   if (!message) throw wrong_figure{"the holder got no message"};
-  check_payload(*message, number);
+  check_message(*message, number);
   note.held = number;
   for (;;) pause();
 }
@@ -72,7 +72,7 @@ double wait_for_redelivery(queue& messages, notes& note, std::uint64_t number) {
   auto message = messages.lease_for(patience);
   const std::int64_t now = now_ns();
   if (!message) throw wrong_figure{"the message of a killed holder did not come back"};
-  check_payload(*message, number);
+  check_message(*message, number);
   if (message.attempts() != 2) throw wrong_figure{"the message came back at the wrong time"};
   message.ack();
   note.redelivered = number;

@@ -1,5 +1,5 @@
 #include "clock.hpp"
-#include "payload.hpp"
+#include "message.hpp"
 #include "processes.hpp"
 #include "statistics.hpp"
 #include "subjects/subjects.hpp"
@@ -73,7 +73,7 @@ double wait_for_all(std::vector<queue>& all, shm::wait_set& readable, notes& not
     if (!key) throw wrong_figure{"a message of a killed holder did not come back"};
     auto message = all[*key].try_lease();
     if (!message) throw wrong_figure{"a channel was reported that is not readable"};
-    check_payload(*message, round);
+    check_message(*message, round);
     if (message.attempts() != 2) throw wrong_figure{"the message came back at the wrong time"};
     message.ack();
   }

@@ -19,6 +19,7 @@ class raw_cacheline {
       // Release pairs with the receiver's acquire; numbers start at 0, which means "none".
       to_.number.store(message.words[0] + 1, std::memory_order_release);
     }
+    void flush() {}
 
    private:
     lines& to_;

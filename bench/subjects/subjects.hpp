@@ -11,6 +11,9 @@ namespace hawser::bench {
 /// is measured around every other sample.
 sample measure_raw_cacheline(const effort& how);
 
+/// How fast a process copies messages of 64 KiB at the moment.
+double raw_copy_gb_per_s();
+
 /// Everything there is, in the order of the output.
 std::vector<measurement> all_measurements();
 
@@ -25,6 +28,20 @@ void add_hawser_payload(std::vector<measurement>& all);
 void add_hawser_recovery(std::vector<measurement>& all);
 void add_hawser_sweep(std::vector<measurement>& all);
 void add_actors(std::vector<measurement>& all);
+void add_actors_large(std::vector<measurement>& all);
+void add_bank(std::vector<measurement>& all);
+void add_patterns(std::vector<measurement>& all);
+void add_channels(std::vector<measurement>& all);
+void add_descriptors(std::vector<measurement>& all);
+void add_iceoryx(std::vector<measurement>& all);
+void add_nng(std::vector<measurement>& all);
+void add_pool(std::vector<measurement>& all);
+void add_posix_mqueue(std::vector<measurement>& all);
 void add_producer_consumer(std::vector<measurement>& all);
+void add_python(std::vector<measurement>& all);
+void add_raw_futex(std::vector<measurement>& all);
+void add_raw_memcpy(std::vector<measurement>& all);
+void add_savina(std::vector<measurement>& all);
+void add_zeromq(std::vector<measurement>& all);
 
 }  // namespace hawser::bench

@@ -2,7 +2,6 @@
 
 #include "messages.hpp"
 
-#include <caf/atom.hpp>
 #include <caf/event_based_actor.hpp>
 
 #include <chrono>
@@ -12,8 +11,7 @@ namespace producer_consumer {
 
 namespace {
 
-using tell_atom = caf::atom_constant<caf::atom("tell")>;
-using collector_actor = caf::stateful_actor<collector_state>;
+using collector_actor = hawser::actors::stateful_actor<collector_state>;
 
 // Often enough for a display, and so seldom that it costs nothing.
 constexpr std::chrono::milliseconds tell_interval{50};
@@ -34,7 +32,7 @@ void tell(collector_actor* self, const caf::actor& supervisor) {
 void tell_progress(collector_actor* self, const caf::actor& supervisor) {
   if (all_in(self->state)) return tell(self, supervisor);
   if (std::exchange(self->state.is_to_tell, true)) return;
-  self->delayed_send(self, tell_interval, tell_atom::value);
+  self->delayed_send(self, tell_interval, tell_atom_v);
 }
 
 void enter(collector_actor* self, const caf::actor& supervisor, const report& counted) {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "ledger.hpp"
+#include <hawser/actors/caf_compat.hpp>
 
 #include <caf/actor.hpp>
 #include <caf/behavior.hpp>
-#include <caf/stateful_actor.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -21,6 +21,7 @@ struct collector_state {
 };
 
 /// The actor that adds up what consumers report, and tells `supervisor` what messages.hpp says.
-caf::behavior collector(caf::stateful_actor<collector_state>* self, const caf::actor& supervisor);
+caf::behavior collector(hawser::actors::stateful_actor<collector_state>* self,
+                        const caf::actor& supervisor);
 
 }  // namespace producer_consumer

@@ -6,6 +6,7 @@
 //   killed consumer 4711 holding /usr/include/regex.h: redelivered after 0.4 ms   (with --kill-one)
 //   total 29199 files 7246242 lines 32156095 words 381744764 bytes in 0.25 s, 1526.1 MB/s
 #include "../stop_signals.hpp"
+#include "messages.hpp"
 #include "options.hpp"
 #include "supervisor.hpp"
 #include <hawser/actors/channel_error.hpp>
@@ -14,7 +15,6 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/atom.hpp>
 
 #include <csignal>
 #include <exception>
@@ -29,9 +29,10 @@ namespace {
 /// nothing to do.
 struct small_config : caf::actor_system_config {
   small_config() {
-    set("scheduler.max-threads", 1);
-    set("scheduler.policy", caf::atom("sharing"));
+    hawser::actors::set_scheduler_threads(*this, 1);
+    hawser::actors::set_scheduler_policy(*this, "sharing");
     hawser::actors::add_channel_errors(*this);
+    hawser::actors::add_messages<caf::id_block::producer_consumer>(*this);
   }
 };
 

@@ -107,3 +107,18 @@ auto inspect(Inspector& f, consumer_gone& x) {
 }
 
 }  // namespace producer_consumer
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(producer_consumer, caf::first_custom_type_id)
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::report))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::job))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::collected))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::holding))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::taken_again))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::unreadable_file))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::walk_failure))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::settled))
+  CAF_ADD_TYPE_ID(producer_consumer, (producer_consumer::consumer_gone))
+  CAF_ADD_ATOM(producer_consumer, producer_consumer, tell_atom, "tell")
+CAF_END_TYPE_ID_BLOCK(producer_consumer)
+// clang-format on

@@ -136,7 +136,9 @@ attach_request segment_request(const array_request& request, array_geometry& agr
 }  // namespace
 
 array_core::array_core(const array_request& request, array_geometry agreed)
-    : channel_(array_ops, segment_request(request, agreed)), geometry_(agreed) {
+    : channel_(array_ops, segment_request(request, agreed)),
+      is_file_(!request.file.empty()),
+      geometry_(agreed) {
   parts_ = channel_.body() + sizeof(array_layout);
   places_ = channel_.body() + geometry_.data_offset;
   data_ = request.read_only

@@ -25,7 +25,7 @@ struct job {
   std::string text;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, job& x) {
+auto inspect(Inspector& f, job& x) {
   HAWSER_INSPECT(f, "job", x.id, x.text);
 }
 
@@ -34,7 +34,7 @@ struct done {
   pid_t by = 0;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, done& x) {
+auto inspect(Inspector& f, done& x) {
   HAWSER_INSPECT(f, "done", x.id, x.by);
 }
 
@@ -45,7 +45,7 @@ struct feeder_state {
   std::uint32_t next = 0;
   std::uint32_t answered = 0;
 };
-caf::behavior feeder(caf::stateful_actor<feeder_state>* self, std::string queue,
+caf::behavior feeder(hawser::actors::stateful_actor<feeder_state>* self, std::string queue,
                      std::uint32_t count) {
   const auto out = actors::spawn_producer(self->system(), shm::queue<job>{open_only, queue});
   const auto feed = [=]() {
@@ -54,15 +54,15 @@ caf::behavior feeder(caf::stateful_actor<feeder_state>* self, std::string queue,
       const std::uint32_t id = state.next++;
       self->request(out, caf::infinite, job{id, text_of(id)}).then([=] {
         ++self->state.answered;
-        self->send(self, actors::counters_atom::value);
+        self->send(self, actors::counters_atom_v);
       });
     }
     if (state.answered == count) {
-      self->send(out, actors::close_atom::value);
+      self->send(out, actors::close_atom_v);
       self->quit();
     }
   };
-  self->send(self, actors::counters_atom::value);
+  self->send(self, actors::counters_atom_v);
   return {[=](actors::counters_atom) { feed(); }};
 }
 HAWSER_PROCESS(feeder);

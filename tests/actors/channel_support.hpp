@@ -23,6 +23,14 @@
 #include <string>
 #include <vector>
 
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(channel_tests, caf::first_custom_type_id)
+  CAF_ADD_TYPE_ID(channel_tests, (std::vector<double>))
+  CAF_ADD_ATOM(channel_tests, test, answer_atom, "answer")
+  CAF_ADD_ATOM(channel_tests, test, refuse_atom, "refuse")
+CAF_END_TYPE_ID_BLOCK(channel_tests)
+// clang-format on
+
 namespace test {
 
 using namespace std::chrono_literals;
@@ -38,7 +46,8 @@ inline std::size_t thread_count() {
 class running_system {
   struct configuration : caf::actor_system_config {
     configuration() {
-      set("scheduler.max-threads", std::uint64_t{2});
+      hawser::actors::set_scheduler_threads(*this, 2);
+      hawser::actors::add_messages<caf::id_block::channel_tests>(*this);
       hawser::actors::add_channel_errors(*this);
     }
   };
@@ -72,16 +81,18 @@ class running_system {
   Counters counters_of(const caf::actor& actor) {
     caf::scoped_actor self{system};
     Counters result;
-    self->request(actor, caf::duration{hawser::test::patience},
-                  hawser::actors::counters_atom::value)
+    self->request(actor, hawser::actors::detail::request_timeout{hawser::test::patience},
+                  hawser::actors::counters_atom_v)
         .receive([&](const Counters& counters) { result = counters; },
-                 [&](caf::error& reason) { throw std::runtime_error{system.render(reason)}; });
+                 [&](caf::error& reason) {
+                   throw std::runtime_error{hawser::actors::render(system, reason)};
+                 });
     return result;
   }
 
   void kill(const caf::actor& actor) {
     caf::anon_send_exit(actor, caf::exit_reason::kill);
-    end_of(actor);
+    static_cast<void>(end_of(actor));
   }
 
  private:

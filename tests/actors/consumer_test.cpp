@@ -9,6 +9,10 @@ using hawser::create_only;
 using hawser::open_only;
 using hawser::test::eventually;
 using hawser::test::unique_name;
+using test::answer_atom;
+using test::answer_atom_v;
+using test::refuse_atom;
+using test::refuse_atom_v;
 namespace shm = hawser::shm;
 namespace actors = hawser::actors;
 using actors::channel_error;
@@ -58,10 +62,8 @@ std::vector<int> numbers(int count) {
 struct keeper_state {
   std::deque<caf::response_promise> promises;
 };
-using answer_atom = caf::atom_constant<caf::atom("answer")>;
-using refuse_atom = caf::atom_constant<caf::atom("refuse")>;
 
-caf::behavior keeper(caf::stateful_actor<keeper_state>* self, journal* seen) {
+caf::behavior keeper(hawser::actors::stateful_actor<keeper_state>* self, journal* seen) {
   return {
       [=](int message) -> caf::result<std::string> {
         seen->add(message);
@@ -161,7 +163,7 @@ TEST(ConsumerTest, NeverHasMoreThanItsCreditOnTheWay) {
 
       // One answer, and as many as there can be, and all between.
       const int answers = std::min(answered % credit + 1, delivered - answered);
-      for (int i = 0; i < answers; ++i) caf::anon_send(handler, answer_atom::value);
+      for (int i = 0; i < answers; ++i) caf::anon_send(handler, answer_atom_v);
       answered += answers;
     }
     EXPECT_EQ(run.end_of(consumer), caf::error{});
@@ -180,7 +182,7 @@ TEST(ConsumerTest, AcknowledgesWhenTheResponsePromiseIsKept) {
   EXPECT_EQ(run.counters_of<actors::consumer_counters>(consumer).acked, 0u);
   EXPECT_FALSE(q.drained());
 
-  caf::anon_send(handler, answer_atom::value);
+  caf::anon_send(handler, answer_atom_v);
 
   EXPECT_EQ(run.end_of(consumer), caf::error{});
   EXPECT_TRUE(q.drained());
@@ -199,7 +201,7 @@ TEST(ConsumerTest, AcknowledgesWhenADelegateAnswers) {
   const auto consumer = run.consume(shm::queue<int>{open_only, name}, handler);
   ASSERT_TRUE(eventually([&] { return seen.size() == 1; }));
   EXPECT_FALSE(q.drained());
-  caf::anon_send(delegate, answer_atom::value);
+  caf::anon_send(delegate, answer_atom_v);
   EXPECT_EQ(run.end_of(consumer), caf::error{});
   EXPECT_TRUE(q.drained());
 }
@@ -213,13 +215,13 @@ TEST(ConsumerTest, GivesBackWhatTheHandlerRefuses) {
   const auto handler = run.track(run.system.spawn(keeper, &seen));
   const auto consumer = run.consume(shm::queue<int>{open_only, name}, handler);
   ASSERT_TRUE(eventually([&] { return seen.size() == 1; }));
-  caf::anon_send(handler, refuse_atom::value);
+  caf::anon_send(handler, refuse_atom_v);
   ASSERT_TRUE(eventually([&] { return seen.size() == 2; }));
   EXPECT_EQ(q.counters().redelivered, 1u);
   const auto counters = run.counters_of<actors::consumer_counters>(consumer);
   EXPECT_EQ(counters.returned, 1u);
   EXPECT_EQ(counters.acked, 0u);
-  caf::anon_send(handler, answer_atom::value);
+  caf::anon_send(handler, answer_atom_v);
   EXPECT_EQ(run.end_of(consumer), caf::error{});
   EXPECT_EQ(seen.seen(), (std::vector{0, 0}));
 }
@@ -269,14 +271,15 @@ TEST(ConsumerTest, GivesBackTheMessageOfAnActorThatThrows) {
   q.close();
   running_system run;
   const auto handler = run.system.spawn([](caf::event_based_actor* self) -> caf::behavior {
-    self->set_exception_handler(
-        [](std::exception_ptr&) { return caf::make_error(caf::exit_reason::unhandled_exception); });
+    self->set_exception_handler([](caf::scheduled_actor*, std::exception_ptr&) {
+      return actors::detail::unhandled_exception();
+    });
     return {[](int message) {
       if (message == 5) throw std::runtime_error{"at five"};
     }};
   });
   const auto consumer = run.consume(shm::queue<int>{open_only, name}, handler, {.credit = 3});
-  EXPECT_EQ(run.end_of(consumer), caf::make_error(caf::exit_reason::unhandled_exception));
+  EXPECT_EQ(run.end_of(consumer), actors::detail::unhandled_exception());
   EXPECT_EQ(q.counters().acked, 5u);
   EXPECT_EQ(q.try_pop(), 5);
 }
@@ -304,7 +307,7 @@ TEST(ConsumerTest, AnExitMessageLetsWhatIsOnItsWayFinish) {
   const auto consumer = run.consume(shm::queue<int>{open_only, name}, handler, {.credit = 3});
   ASSERT_TRUE(eventually([&] { return seen.size() == 3; }));
   caf::anon_send_exit(consumer, caf::exit_reason::user_shutdown);
-  for (int i = 0; i < 3; ++i) caf::anon_send(handler, answer_atom::value);
+  for (int i = 0; i < 3; ++i) caf::anon_send(handler, answer_atom_v);
   EXPECT_EQ(run.end_of(consumer), caf::make_error(caf::exit_reason::user_shutdown));
   EXPECT_EQ(q.counters().acked, 3u);
   EXPECT_EQ(q.size(), 7u);

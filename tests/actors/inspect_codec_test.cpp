@@ -27,7 +27,7 @@ struct line {
   friend bool operator==(const line&, const line&) = default;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, line& x) {
+auto inspect(Inspector& f, line& x) {
   HAWSER_INSPECT(f, "line", x.count, x.item);
 }
 
@@ -38,7 +38,7 @@ struct order {
   friend bool operator==(const order&, const order&) = default;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, order& x) {
+auto inspect(Inspector& f, order& x) {
   HAWSER_INSPECT(f, "order", x.id, x.lines, x.prices);
 }
 
@@ -47,13 +47,13 @@ struct plain {
   std::uint64_t number = 0;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, plain& x) {
+auto inspect(Inspector& f, plain& x) {
   HAWSER_INSPECT(f, "plain", x.tag, x.number);
 }
 
 struct chosen : plain {};
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, chosen& x) {
+auto inspect(Inspector& f, chosen& x) {
   HAWSER_INSPECT(f, "chosen", x.tag, x.number);
 }
 
@@ -61,7 +61,7 @@ struct by_hand {
   std::string text;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, by_hand& x) {
+auto inspect(Inspector& f, by_hand& x) {
   HAWSER_INSPECT(f, "by_hand", x.text);
 }
 
@@ -69,7 +69,7 @@ struct with_handle {
   caf::actor who;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, with_handle& x) {
+auto inspect(Inspector& f, with_handle& x) {
   HAWSER_INSPECT(f, "with_handle", x.who);
 }
 

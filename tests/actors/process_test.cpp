@@ -37,7 +37,7 @@ struct job {
   std::string what;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, job& x) {
+auto inspect(Inspector& f, job& x) {
   HAWSER_INSPECT(f, "job", x.id, x.what);
 }
 

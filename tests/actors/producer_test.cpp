@@ -160,7 +160,8 @@ TEST_F(ProducerTest, AnswersAMessageThatIsTooLargeWithAnErrorAndGoesOn) {
   self->request(producer, caf::infinite, std::string(100, 'x'))
       .receive([] {}, [&](caf::error& reason) { refused = std::move(reason); });
   EXPECT_EQ(refused, make_error(channel_error::too_large));
-  EXPECT_NE(run_.system.render(refused).find("the message is too large"), std::string::npos);
+  EXPECT_NE(hawser::actors::render(run_.system, refused).find("the message is too large"),
+            std::string::npos);
   self->send(producer, std::string{"short"});
   EXPECT_EQ(q.pop_for(hawser::test::patience), "short");
 }
@@ -184,7 +185,7 @@ TEST_F(ProducerTest, ClosesTheQueueAfterWhatWaits) {
   shm::queue<int> q{create_only, name_, {.capacity = 1}};
   const auto producer = start(q);
   for (int i = 0; i < 5; ++i) caf::anon_send(producer, i);
-  caf::anon_send(producer, actors::close_atom::value);
+  caf::anon_send(producer, actors::close_atom_v);
   caf::anon_send(producer, 99);  // too late
   EXPECT_EQ(take_all(q, 5), (std::vector{0, 1, 2, 3, 4}));
   EXPECT_EQ(q.pop(), std::nullopt);
@@ -197,7 +198,8 @@ TEST_F(ProducerTest, AnswersTheRequestToClose) {
   const auto producer = start(q);
   caf::scoped_actor self{run_.system};
   bool answered = false;
-  self->request(producer, caf::duration{hawser::test::patience}, actors::close_atom::value)
+  self->request(producer, hawser::actors::detail::request_timeout{hawser::test::patience},
+                actors::close_atom_v)
       .receive([&] { answered = true; }, [](caf::error&) {});
   EXPECT_TRUE(answered);
   EXPECT_TRUE(q.closed());

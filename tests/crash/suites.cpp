@@ -9,8 +9,11 @@ std::vector<suite> all_suites() {
   for (const auto make :
        {queue_suite, semaphore_suite, lock_suite, shared_lock_suite, guarded_suite, value_suite,
         event_suite, door_suite, array_suite, topic_suite, pipe_suite, payload_suite,
-        payload_pipe_suite, waiting_suite})
+        payload_pipe_suite, waiting_suite, outbox_suite})
     all.push_back(make());
+#ifdef HAWSER_WITH_CAF
+  all.push_back(pipeline_suite());
+#endif
   return all;
 }
 

@@ -41,6 +41,9 @@ suite pipe_suite();
 suite payload_suite();
 suite payload_pipe_suite();
 suite waiting_suite();
+suite outbox_suite();
+/// Where there is CAF: its values are the messages'.
+suite pipeline_suite();
 
 /// All suites, in a fixed order.
 std::vector<suite> all_suites();

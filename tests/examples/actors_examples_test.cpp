@@ -54,6 +54,55 @@ TEST(PingPongTest, SaysSoWhenTheOtherProcessIsKilled) {
   EXPECT_EQ(own_children(), std::vector<pid_t>{});
 }
 
+TEST(PoolTest, SquaresNumbersAndTellsWhatFailed) {
+  const auto ended = run({example("pool")});
+  ASSERT_EQ(ended.status, 0) << ended.errors;
+  EXPECT_NE(ended.output.find("map: [1, 4, 9, 16, 25, 36, 49, 64, 81, 100]\n"), std::string::npos)
+      << ended.output;
+  EXPECT_NE(ended.output.find("as they came: 385\nsubmit: 12 squared is 144\n"), std::string::npos);
+  EXPECT_NE(ended.output.find("std::domain_error: 3 is a bad number (task 2 of moody)\n"),
+            std::string::npos);
+  EXPECT_TRUE(std::regex_search(
+      ended.output,
+      std::regex{
+          R"(task 4 of moody was tried 3 times; worker \d+ killed by signal 9 \(Killed\)\n)"}))
+      << ended.output;
+  EXPECT_NE(ended.output.find("4 others had their result\n"), std::string::npos);
+  EXPECT_NE(ended.errors.find("squares 10/10 (100 %)"), std::string::npos) << ended.errors;
+  EXPECT_NE(run({example("pool"), "--workers", "0"}).status, 0);
+}
+
+TEST(PoolTest, AnInterruptLeavesNothing) {
+  running_program program{{example("pool"), "--tasks", "1000", "--workers", "2"}};
+  ASSERT_TRUE(
+      program.wait_until([&] { return program.output().find("map: [1, 4") != std::string::npos; }));
+  kill(program.pid(), SIGINT);
+  EXPECT_EQ(program.wait(), 128 + SIGINT) << program.errors();
+  EXPECT_EQ(shared_memory_of(program.pid()), std::vector<std::string>{});
+  EXPECT_EQ(own_children(), std::vector<pid_t>{});
+}
+
+TEST(SupervisorExampleTest, AKilledProcessAndTheOneBehindItComeBack) {
+  const auto ended = run({example("supervisor"), "--kills", "2"});
+  ASSERT_EQ(ended.status, 0) << ended.output << ended.errors;
+  const std::string healed =
+      R"(storage/journal \(pid \d+\): killed by signal 9 \(Killed\)\n  \| the journal is open\n)"
+      R"(storage/journal: restart in \d+ ms, \d of 100 restarts within 5 s\n)"
+      R"(storage/index \(pid \d+\): stopped: killed by signal 15 \(Terminated\)\n)"
+      R"(  \| the index is open\n)"
+      R"(storage/journal \(pid \d+\) has started\nstorage/index \(pid \d+\) has started\n)";
+  // A tree is told of by its own supervisor's supervisor: among what its children do meanwhile.
+  std::string output = ended.output;
+  const std::string tree = "storage has started\n";
+  const auto at = output.find(tree);
+  ASSERT_NE(at, std::string::npos) << output;
+  output.erase(at, tree.size());
+  EXPECT_TRUE(std::regex_search(output, std::regex{healed + healed})) << ended.output;
+  EXPECT_NE(ended.output.find("\nkilled 2 died 2\n"), std::string::npos) << ended.output;
+  EXPECT_EQ(ended.errors, "");
+  EXPECT_EQ(own_children(), std::vector<pid_t>{});
+}
+
 TEST(CalculatorTest, SurvivesTheKillsAndRestartsOfItsServer) {
   running_program program{{example("calculator"), "--sums", "200", "--kills", "5"}};
   ASSERT_EQ(program.wait(), 0) << program.output() << program.errors();

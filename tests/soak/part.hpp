@@ -56,12 +56,16 @@ std::unique_ptr<soak_part> value_part(const soak_setting& setting);  // and guar
 std::unique_ptr<soak_part> event_part(const soak_setting& setting);
 std::unique_ptr<soak_part> payload_part(const soak_setting& setting);
 std::unique_ptr<soak_part> topic_part(const soak_setting& setting);
+std::unique_ptr<soak_part> actors_part(const soak_setting& setting);
 
 inline std::vector<std::unique_ptr<soak_part>> soak_parts(const soak_setting& setting) {
   std::vector<std::unique_ptr<soak_part>> all;
   for (const auto make : {queue_part, pipe_part, payload_pipe_part, semaphore_part, value_part,
                           event_part, payload_part, topic_part})
     all.push_back(make(setting));
+#if HAWSER_SOAK_ACTORS
+  all.push_back(actors_part(setting));
+#endif
   return all;
 }
 

@@ -1,21 +1,17 @@
-// The transport's thread, and what any thread asks of it.
+// The transport's thread.
 
 #include "core.hpp"
 
-#include "content.hpp"
-#include "proxy.hpp"
+#include "../quiet_thread.hpp"
 #include <hawser/actors/peer_error.hpp>
 #include <hawser/shm/error.hpp>
 
 #include <caf/actor_registry.hpp>
-#include <caf/blocking_actor.hpp>
-#include <caf/logger.hpp>
-#include <caf/make_actor.hpp>
-#include <caf/sec.hpp>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
+
+#include <pthread.h>
 
 namespace hawser::actors::detail {
 namespace {
@@ -33,14 +29,15 @@ transport_core::transport_core(caf::actor_system& system, transport_options opti
     : system_(system),
       options_(std::move(options)),
       serial_(next_serial()),
+      loan_pool_(directory_name("loans"), options_.mode),
       proxies_(system, *this) {
   const auto notice = [this] {
     somebody_died_.store(true, std::memory_order_release);
     changed_.store(true, std::memory_order_release);
     wake();
   };
-  directory_ = std::make_unique<directory>(
-      directory::options{.group = directory_name(), .mode = options_.mode, .swept = notice});
+  directory_ = std::make_unique<directory>(directory::options{
+      .group = directory_name("members"), .mode = options_.mode, .swept = notice});
   clear_away();  // what a group left that was killed as a whole
   shm::detail::door_request request;
   request.name = own_name("door." + std::to_string(directory_->tag()));
@@ -64,8 +61,8 @@ void transport_core::start(const caf::strong_actor_ptr& services) {
   directory_->enter(node_.host, services_->id());
   membership_.update(directory_->members(), directory_->tag());
   takes_tasks_ = true;
-  start_worker(std::make_unique<inline_unit>(system_, options_.inline_resume));
-  if (options_.inline_resume) guard_ = std::thread{[this] { guard(); }};
+  start_worker(std::make_unique<inline_unit>(system_, options_.inline_max));
+  if (options_.inline_max.count() > 0) guard_ = quiet_thread("hawser-guard", [this] { guard(); });
 }
 
 void transport_core::stop() {
@@ -136,6 +133,7 @@ bool transport_core::run_tasks() {
 
 void transport_core::run() {
   inline_unit& unit = *unit_;
+  std::uint64_t turns = 0;
   while (!stopping_.load(std::memory_order_acquire)) {
     bool busy = run_tasks() || unit.has_work();
     if (changed_.exchange(false, std::memory_order_acquire)) {
@@ -151,19 +149,28 @@ void transport_core::run() {
     for (std::size_t i = 0; i < connected_.size(); ++i) {
       const std::shared_ptr<peer> one = connected_[i];
       busy = read(one) || busy;
-      if (one->pipe && one->out.can_flush()) one->out.flush(), busy = true;
+      if (one->pipe && one->out.can_flush()) attend(one), busy = true;
+      // Before the next one: what many send does not gather, and is handled while it is in the cache.
+      if (!run_woken(unit)) return unit.end();  // another thread goes on in our place
     }
     constexpr std::uint64_t clock_every = 64;
-    if (!busy || turns_ % clock_every == 0) look_at_clock();
+    if (!busy || turns % clock_every == 0) look_at_clock();
     if (busy) {
-      ++turns_;
-      if (guard_sleeps_.load()) wake_guard();
-      if (!unit.run()) return unit.end();  // another thread goes on in our place
+      ++turns;
+      if (!run_woken(unit)) return unit.end();
       continue;
     }
     door_->wait([this] { return has_news(); }, next_look());
   }
   say_goodbye();
+}
+
+/// False: it was stuck, and is retired.
+bool transport_core::run_woken(inline_unit& unit) {
+  if (!unit.has_work()) return true;
+  ++runs_;  // sequentially consistent: either we see that the guard sleeps, or it sees this run
+  if (guard_sleeps_.load()) wake_guard();
+  return unit.run();
 }
 
 bool transport_core::has_news() {
@@ -178,18 +185,18 @@ bool transport_core::has_news() {
 /// Retires a unit whose job does not come back, and starts a thread that goes on.
 void transport_core::guard() {
   constexpr auto look_every = 10ms;
-  constexpr int idle_looks_max = 20;
+  constexpr int idle_looks_max = 3;
   std::unique_lock hold{guard_mutex_};
   std::uint64_t seen = 0;
   int idle_looks = 0;
   while (!stopping_.load()) {
-    const std::uint64_t now = turns_.load();
+    const std::uint64_t now = runs_.load();
     idle_looks = now == seen && !unit_->is_running() ? idle_looks + 1 : 0;
     seen = now;
     if (idle_looks > idle_looks_max) {
       guard_sleeps_.store(true);
       guard_wanted_.wait(
-          hold, [&] { return stopping_.load() || turns_.load() != seen || unit_->is_running(); });
+          hold, [&] { return stopping_.load() || runs_.load() != seen || unit_->is_running(); });
       guard_sleeps_.store(false);
       idle_looks = 0;
       continue;
@@ -197,7 +204,7 @@ void transport_core::guard() {
     guard_wanted_.wait_for(hold, look_every, [&] { return stopping_.load(); });
     join_former_workers();
     if (stopping_.load() || !unit_->retire_if_stuck()) continue;
-    auto next = std::make_unique<inline_unit>(system_, true);
+    auto next = std::make_unique<inline_unit>(system_, options_.inline_max);
     next->mistrust(unit_->job());
     start_worker(std::move(next));
   }
@@ -206,6 +213,7 @@ void transport_core::guard() {
 void transport_core::start_worker(std::unique_ptr<inline_unit> unit) {
   unit_ = workers_.emplace_back(worker{std::move(unit), {}}).unit.get();
   workers_.back().thread = std::thread{[this] { run(); }};
+  pthread_setname_np(workers_.back().thread.native_handle(), "hawser-actors");
 }
 
 void transport_core::join_former_workers() {
@@ -243,122 +251,6 @@ void transport_core::say_goodbye() {
   while (!all_sent() && clock::now() < end) door_->wait([] { return false; }, clock::now() + 1ms);
 }
 
-// --- sending ------------------------------------------------------------------------------------
-
-void transport_core::remember(const caf::strong_actor_ptr& actor) {
-  // Putting takes the registry's lock for itself. Ids are not used again, addresses are.
-  thread_local std::uint64_t of = 0;
-  thread_local std::unordered_set<caf::actor_id> known;
-  constexpr std::size_t known_max = 4096;
-  if (of != serial_ || known.size() > known_max) {
-    known.clear();
-    of = serial_;
-  }
-  if (!known.insert(actor->id()).second) return;
-  {
-    const std::scoped_lock hold{remembered_mutex_};
-    if (!remembered_.insert(actor->id()).second) return;
-  }
-  system_.registry().put(actor->id(), actor);
-  actor->get()->attach_functor([weak = weak_from_this(), id = actor->id()] {
-    if (const auto self = weak.lock()) {
-      const std::scoped_lock hold{self->remembered_mutex_};
-      self->remembered_.erase(id);
-    }
-  });
-}
-
-caf::strong_actor_ptr transport_core::resolve(const wire_node& node, caf::actor_id actor) {
-  if (actor == 0 || !node) return nullptr;
-  if (node == node_) return system_.registry().get(actor);
-  return proxies_.get_or_put(node.id(), actor);
-}
-
-caf::strong_actor_ptr transport_core::make_proxy(caf::node_id node, caf::actor_id actor) {
-  auto to = peer_of(wire_node::of(node));
-  // In front of the first message to it: so its end is heard of, however soon it comes.
-  tell(*to, {.kind = frame_kind::watch, .target = actor});
-  caf::actor_config config;
-  return caf::make_actor<proxy, caf::strong_actor_ptr>(actor, std::move(node), &system_, config,
-                                                       shared_from_this(), std::move(to));
-}
-
-void transport_core::refuse(caf::mailbox_element& what, caf::error reason,
-                            caf::execution_unit* unit) {
-  if (!what.mid.is_request() || !what.sender) return;
-  what.sender->enqueue(nullptr, what.mid.response_id(), caf::make_message(std::move(reason)), unit);
-}
-
-void transport_core::send(const std::shared_ptr<peer>& to, caf::actor_id target,
-                          caf::mailbox_element& what, caf::execution_unit* unit) {
-  thread_local frame_buffer frame;
-  frame.clear();
-  frame_header header{.kind = frame_kind::message,
-                      .stages = static_cast<std::uint16_t>(what.stages.size()),
-                      .mid = what.mid.integer_value(),
-                      .target = target};
-  const auto node_of = [&](const caf::strong_actor_ptr& actor) {
-    if (actor->node() != system_.node()) return wire_node::of(actor->node());
-    remember(actor);
-    return node_;
-  };
-  wire_node source;
-  if (what.sender) {
-    source = node_of(what.sender);
-    header.source = what.sender->id();
-    if (source != node_) header.flags = frame_header::foreign;
-  }
-  append(frame, header);
-  if (header.flags != 0) append(frame, source);
-  for (const auto& stage : what.stages)
-    append(frame, stage ? wire_actor{stage->id(), node_of(stage)} : wire_actor{});
-  if (caf::error reason = save_content(system_, frame, what.content())) {
-    not_encodable_.fetch_add(1, std::memory_order_relaxed);
-    CAF_LOG_ERROR("cannot send message:" << CAF_ARG(reason));
-    return refuse(what, std::move(reason), unit);
-  }
-  const bool asks = what.mid.is_request() && what.sender, asks_for_us = asks && source == node_;
-  if (asks_for_us) pending_.add(what.sender, what.mid, to);
-  // A thread that belongs to the sender alone may wait; one of a timer that sends for it may not.
-  const bool may_wait = unit != nullptr && what.sender && source == node_ &&
-                        what.sender->get()->getf(caf::abstract_actor::is_blocking_flag);
-  const auto result =
-      to->out.send(frame, may_wait ? outbox::urgency::may_wait : outbox::urgency::message);
-  constexpr std::size_t kept_bytes_max = 1 << 20;
-  if (frame.capacity() > kept_bytes_max) frame_buffer{}.swap(frame);
-  if (result == outbox::result::taken) {
-    if (asks && !asks_for_us) tell_moved(source, header.source, header.mid, to->node);
-    return;
-  }
-  if (asks_for_us && !pending_.remove(header.source, what.mid)) return;  // it was answered already
-  refuse(what, result == outbox::result::closed ? to->reason() : make_error(peer_error::congested),
-         unit);
-}
-
-/// Who asked hears that another process is going to answer: if that one dies, it need not wait.
-void transport_core::tell_moved(const wire_node& asker, caf::actor_id requester, std::uint64_t mid,
-                                const wire_node& by) {
-  frame_buffer frame = frame_of({.kind = frame_kind::moved, .mid = mid, .target = requester});
-  append(frame, by);
-  peer_of(asker)->out.send(frame, outbox::urgency::protocol);
-}
-
-void transport_core::link(const std::shared_ptr<peer>& to, caf::strong_actor_ptr source,
-                          caf::actor_id target, bool on) {
-  defer([this, to, source = std::move(source), target, on] {
-    frame_header header{.kind = on ? frame_kind::link : frame_kind::unlink, .target = target};
-    const bool ours = source->node() == system_.node();
-    if (ours) remember(source);
-    header.source = source->id();
-    header.flags = ours ? 0 : frame_header::foreign;
-    frame_buffer frame = frame_of(header);
-    if (!ours) append(frame, wire_node::of(source->node()));
-    to->out.send(frame, outbox::urgency::protocol);
-    // As if it had asked already: the end of `source` may come before it does.
-    if (on && ours) watch(to, source->id());
-  });
-}
-
 transport_core::counts transport_core::counters() const {
   counts all;
   all.received = received_.load(std::memory_order_relaxed);
@@ -371,10 +263,12 @@ transport_core::counts transport_core::counters() const {
   all.sent = buried_counts_.sent;
   all.refused = buried_counts_.refused;
   all.dropped = buried_counts_.dropped;
+  all.lent = buried_counts_.lent;
   for (const auto& one : peers_) {
     const outbox::counts its = one->out.counters();
     all.sent += its.sent;
     all.refused += its.refused;
+    all.lent += its.lent;
     all.waiting_bytes += its.waiting_bytes;
   }
   return all;

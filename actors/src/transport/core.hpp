@@ -1,12 +1,15 @@
 /// The transport of one actor system: its thread, its peers, and what they tell each other.
 #pragma once
 
+#include "caf_parts.hpp"
 #include "directory.hpp"
 #include "inline_unit.hpp"
+#include "loans.hpp"
 #include "membership.hpp"
 #include "peer.hpp"
 #include "pending_requests.hpp"
 #include "wire.hpp"
+#include <hawser/actors/shared_bytes.hpp>
 #include <hawser/actors/transport_options.hpp>
 #include <hawser/shm/detail/door_core.hpp>
 
@@ -52,19 +55,20 @@ class transport_core final : public caf::proxy_registry::backend,
   /// Sends what waits, for a second at most; says goodbye; ends the thread and all proxies.
   void stop();
 
-  // Any thread.
+  // core_send.cpp: any thread
 
   caf::actor_system& system() noexcept { return system_; }
   const transport_options& options() const noexcept { return options_; }
   directory& names() { return *directory_; }
   membership& others() noexcept { return membership_; }
+  loan_pool& loans() noexcept { return loan_pool_; }
   const wire_node& node() const noexcept { return node_; }
 
   /// The handle of an actor, of any process.
   caf::strong_actor_ptr resolve(const wire_node& node, caf::actor_id actor);
   /// Sends a message to an actor of `to`, or answers it with an error.
   void send(const std::shared_ptr<peer>& to, caf::actor_id target, caf::mailbox_element& what,
-            caf::execution_unit* unit);
+            context* unit);
   /// Has the transport's thread do it, behind everything it was given before; never after `stop`.
   void defer(std::function<void()> task);
   /// A peer's question whether we are alive has come by way of an actor, which we are.
@@ -72,17 +76,17 @@ class transport_core final : public caf::proxy_registry::backend,
   void link(const std::shared_ptr<peer>& to, caf::strong_actor_ptr source, caf::actor_id target,
             bool on);
   /// Answers a request with an error.
-  static void refuse(caf::mailbox_element& what, caf::error reason, caf::execution_unit* unit);
+  static void refuse(caf::mailbox_element& what, caf::error reason, context* unit);
   /// Makes an actor of ours known by its id, so that others can send to it.
   void remember(const caf::strong_actor_ptr& actor);
 
   /// Calls when there is room for messages to that process; our own has always some.
   void when_room(const wire_node& node, std::function<void()> callback);
   /// Sends that actor a word when the directory has changed, once.
-  void tell_of_change(caf::weak_actor_ptr listener, caf::atom_value word);
+  void tell_of_change(caf::weak_actor_ptr listener, caf::message word);
 
   struct counts {
-    std::uint64_t sent = 0, received = 0, refused = 0, dropped = 0, not_encodable = 0;
+    std::uint64_t sent = 0, received = 0, refused = 0, dropped = 0, lent = 0, not_encodable = 0;
     std::uint64_t unknown_receivers = 0, damaged = 0;
     std::size_t peers = 0, waiting_bytes = 0, pending = 0;
   };
@@ -103,13 +107,14 @@ class transport_core final : public caf::proxy_registry::backend,
   void say_goodbye();
   void guard();
   void wake_guard();
+  bool run_woken(inline_unit& unit);
   void start_worker(std::unique_ptr<inline_unit> unit);
   void join_former_workers();
   void tell_moved(const wire_node& asker, caf::actor_id requester, std::uint64_t mid,
                   const wire_node& by);
 
   // core_peers.cpp: who is there
-  std::string directory_name() const;
+  std::string directory_name(const std::string& rest) const;
   std::string own_name(const std::string& rest) const;
   std::string name_of(uid_t user, const std::string& rest) const;
   std::shared_ptr<peer> peer_of(const wire_node& node);
@@ -122,6 +127,7 @@ class transport_core final : public caf::proxy_registry::backend,
   std::unique_ptr<shm::detail::pipe_core> open_pipe(peer& to);
   void check_user(const directory::member& who) const;
   void attend(const std::shared_ptr<peer>& to);
+  void open_loans(peer& to);
   void attend_later(const wire_node& node);
   void bury(const std::shared_ptr<peer>& dead, caf::error reason);
   void end_proxy(const caf::strong_actor_ptr& actor, const caf::error& reason);
@@ -135,6 +141,13 @@ class transport_core final : public caf::proxy_registry::backend,
   bool take(const std::shared_ptr<peer>& from, const std::byte* data, std::size_t bytes);
   bool take_hello(peer& from, frame_reader in);
   bool take_part(const std::shared_ptr<peer>& from, const frame_header& header, frame_reader in);
+  bool read_loans(peer& from, const frame_header& header, frame_reader& in,
+                  std::vector<shared_bytes>& loans, bool& all_there);
+  caf::expected<caf::message> load_message(const frame_header& header, frame_reader in,
+                                           std::vector<shared_bytes>& loans);
+  void take_lend(const std::shared_ptr<peer>& from);
+  bool take_lent(peer& from, bool it_has);
+  void use_loans(peer& with);
   bool take_message(peer& from, const frame_header& header, frame_reader in);
   bool take_down(peer& from, const frame_header& header, frame_reader in);
   bool take_link(peer& from, const frame_header& header, frame_reader in);
@@ -154,6 +167,7 @@ class transport_core final : public caf::proxy_registry::backend,
   const transport_options options_;
   wire_node node_;
   const std::uint64_t serial_;  // among the cores of this process
+  loan_pool loan_pool_;
   caf::strong_actor_ptr services_;
   caf::proxy_registry proxies_;
   pending_requests pending_;
@@ -174,7 +188,7 @@ class transport_core final : public caf::proxy_registry::backend,
   std::mutex guard_mutex_;
   std::condition_variable guard_wanted_;
   std::atomic<bool> guard_sleeps_{false};
-  std::atomic<std::uint64_t> turns_{0};
+  std::atomic<std::uint64_t> runs_{0};  // of the unit
 
   std::atomic<bool> changed_{true};         // somebody has come, gone, called or died
   std::atomic<bool> somebody_died_{false};  // whom we have swept from the directory
@@ -191,7 +205,7 @@ class transport_core final : public caf::proxy_registry::backend,
   bool stopped_ = false;
 
   std::mutex listeners_mutex_;
-  std::vector<std::pair<caf::weak_actor_ptr, caf::atom_value>> listeners_;
+  std::vector<std::pair<caf::weak_actor_ptr, caf::message>> listeners_;
 
   std::mutex remembered_mutex_;
   std::set<caf::actor_id> remembered_;  // in CAF's registry, by us

@@ -2,16 +2,14 @@
 
 #include "content.hpp"
 #include "core.hpp"
+#include "packing.hpp"
 #include "proxy.hpp"
 #include "services.hpp"
 #include <hawser/actors/peer_error.hpp>
 
 #include <caf/actor_registry.hpp>
-#include <caf/binary_deserializer.hpp>
-#include <caf/make_message.hpp>
 #include <caf/sec.hpp>
 #include <caf/send.hpp>
-#include <caf/serializer_impl.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -96,6 +94,8 @@ bool transport_core::take(const std::shared_ptr<peer>& from, const std::byte* da
     case frame_kind::unlink: return take_link(*from, header, in);
     case frame_kind::moved: return take_moved(header, in);
     case frame_kind::room: return from->wants_room = true;
+    case frame_kind::lend: return take_lend(from), true;
+    case frame_kind::lent: return take_lent(*from, header.mid != 0);
     case frame_kind::ping: return take_ping(from, header.mid), true;
     case frame_kind::pong:
       if (header.mid == from->pings) from->unanswered_since.reset();
@@ -109,8 +109,9 @@ bool transport_core::take(const std::shared_ptr<peer>& from, const std::byte* da
 bool transport_core::take_hello(peer& from, frame_reader in) {
   greeting its{};
   if (!in.read(its)) return false;
-  return from.greeted = its.version == greeting::version_now && its.caf_version == CAF_VERSION &&
-                        its.node == from.node && from.who && its.tag == from.who->tag;
+  return from.greeted = its.version == greeting::version_now &&
+                        its.caf_version == detail::caf_version && its.node == from.node &&
+                        from.who && its.tag == from.who->tag;
 }
 
 bool transport_core::take_part(const std::shared_ptr<peer>& from, const frame_header& header,
@@ -147,33 +148,106 @@ bool transport_core::read_source(peer& from, const frame_header& header, frame_r
   return true;
 }
 
+/// Reads what came along with a message. `in` is left with the content.
+bool transport_core::read_loans(peer& from, const frame_header& header, frame_reader& in,
+                                std::vector<shared_bytes>& loans, bool& all_there) {
+  if (header.loans > in.left() / sizeof(loan_size)) return false;
+  const std::size_t before = in.left() - header.loans * sizeof(loan_size);
+  frame_reader sizes = in;
+  sizes.skip(before);
+  in.cut(before);
+  std::vector<loan_size> of(header.loans);
+  for (loan_size& size : of) sizes.read(size);
+  if ((header.flags & frame_header::lent) != 0) {
+    for (const loan_size size : of) {
+      shm::payload one = from.arriving.next(from.loans);
+      all_there = all_there && one;
+      if (one && one.size() != size) return false;
+      loans.emplace_back(std::move(one));
+    }
+    return true;
+  }
+  std::size_t at = before;
+  for (const loan_size size : of) {
+    if (size > at) return false;
+    at -= size;
+  }
+  const std::byte* bytes = in.rest() + at;
+  in.cut(at);
+  for (const loan_size size : of) {
+    loans.emplace_back(std::vector<std::byte>(bytes, bytes + size));
+    bytes += size;
+  }
+  return true;
+}
+
+caf::expected<caf::message> transport_core::load_message(const frame_header& header,
+                                                         frame_reader in,
+                                                         std::vector<shared_bytes>& loans) {
+  if ((header.flags & frame_header::whole) == 0 || loans.empty()) {
+    const unpacking from{loans};
+    return load_content(*unit_, in.rest(), in.left());
+  }
+  const shared_bytes content = std::move(loans.back());
+  loans.pop_back();
+  const unpacking from{loans};
+  return load_content(*unit_, content.bytes().data(), content.size());
+}
+
+/// It has opened our pipe of loans.
+void transport_core::take_lend(const std::shared_ptr<peer>& from) {
+  if (!from->loans) open_loans(*from);
+  from->out.send(frame_of({.kind = frame_kind::lent, .mid = from->loans ? 1U : 0U}),
+                 outbox::urgency::ahead);
+  if (from->loans) use_loans(*from);
+}
+
+bool transport_core::take_lent(peer& from, bool it_has) {
+  if (!from.loans) return false;
+  if (it_has) use_loans(from);
+  else from.out.use_loans(nullptr);
+  return true;
+}
+
+/// Both have opened the pool, and its pipe.
+void transport_core::use_loans(peer& with) {
+  loan_pool_.open().watch();  // what it holds when it dies is given back at once
+  with.out.use_loans(&*with.loans);
+}
+
 bool transport_core::take_message(peer& from, const frame_header& header, frame_reader in) {
   caf::strong_actor_ptr source;
   if (!read_source(from, header, in, source)) return false;
-  caf::mailbox_element::forwarding_stack stages;
+  detail::stages through;
   for (unsigned i = 0; i < header.stages; ++i) {
     wire_actor stage{};
     if (!in.read(stage)) return false;
-    stages.push_back(resolve(stage.node, stage.id));
+    through.push_back(resolve(stage.node, stage.id));
   }
   const caf::message_id mid{header.mid};
-  unit_->proxy_registry_ptr(&proxies_);
-  auto content = load_content(*unit_, in.rest(), in.left());
+  std::vector<shared_bytes> loans;
+  bool all_there = true;
+  if (header.loans != 0 && !read_loans(from, header, in, loans, all_there)) return false;
+  const reading_handles finds{*unit_, proxies_};
+  auto content = !all_there ? caf::expected<caf::message>{make_error(
+                                  peer_error::not_decodable, "what was lent with it is gone")}
+                            : load_message(header, in, loans);
   if (mid.is_response()) pending_.remove(header.target, mid);
   const auto answer = [&](caf::error reason) {
     if (mid.is_request() && source)
-      source->enqueue(nullptr, mid.response_id(), caf::make_message(std::move(reason)), unit_);
+      source->enqueue(
+          make_element(nullptr, mid.response_id(), caf::make_message(std::move(reason))), unit_);
   };
   const auto target = system_.registry().get(header.target);
   if (!target) {
     unknown_receivers_.fetch_add(1, std::memory_order_relaxed);
     answer(caf::make_error(caf::sec::request_receiver_down));
   } else if (content) {
-    target->enqueue(
-        caf::make_mailbox_element(std::move(source), mid, std::move(stages), std::move(*content)),
-        unit_);
+    target->enqueue(make_element(std::move(source), mid, std::move(*content), std::move(through)),
+                    unit_);
   } else if (mid.is_response()) {
-    target->enqueue(std::move(source), mid, caf::make_message(std::move(content.error())), unit_);
+    target->enqueue(
+        make_element(std::move(source), mid, caf::make_message(std::move(content.error()))), unit_);
   } else {
     answer(std::move(content.error()));
   }
@@ -183,9 +257,8 @@ bool transport_core::take_message(peer& from, const frame_header& header, frame_
 
 bool transport_core::take_down(peer& from, const frame_header& header, frame_reader in) {
   caf::error reason;
-  caf::binary_deserializer source{unit_, reinterpret_cast<const char*>(in.rest()), in.left()};
-  unit_->proxy_registry_ptr(&proxies_);
-  if (source(reason)) return false;
+  const reading_handles finds{*unit_, proxies_};
+  if (load(*unit_, in.rest(), in.left(), reason)) return false;
   if (from.last_source.first == header.source) from.last_source = {};
   if (const auto actor = proxies_.get(from.id, header.source)) end_proxy(actor, reason);
   return true;
@@ -198,8 +271,8 @@ bool transport_core::take_link(peer& from, const frame_header& header, frame_rea
   // An actor that has ended says so by itself: who links to it has asked for that.
   if (!source || !target || source == target) return true;
   const linking_for_peer they_know_it;
-  if (header.kind == frame_kind::link) target->get()->add_link(source->get());
-  else target->get()->remove_link(source->get());
+  if (header.kind == frame_kind::link) add_link(*target->get(), source);
+  else remove_link(*target->get(), source);
   return true;
 }
 
@@ -214,13 +287,14 @@ bool transport_core::take_moved(const frame_header& header, frame_reader in) {
   // It may have been buried before it was told that somebody waits for it.
   if (to->is_buried() && pending_.remove(header.target, mid))
     if (const auto requester = system_.registry().get(header.target))
-      requester->enqueue(nullptr, mid.response_id(), caf::make_message(to->reason()), unit_);
+      requester->enqueue(make_element(nullptr, mid.response_id(), caf::make_message(to->reason())),
+                         unit_);
   return true;
 }
 
 /// The answer goes by way of an actor: it says that the scheduler's threads are alive, too.
 void transport_core::take_ping(const std::shared_ptr<peer>& from, std::uint64_t number) {
-  caf::anon_send(caf::actor_cast<caf::actor>(services_), ping_atom::value, from->who->tag, number);
+  caf::anon_send(caf::actor_cast<caf::actor>(services_), ping_atom_v, from->who->tag, number);
 }
 
 void transport_core::answer_ping(std::uint32_t tag, std::uint64_t number) {
@@ -259,12 +333,9 @@ void transport_core::tell_down(const std::shared_ptr<peer>& to, caf::actor_id ac
                                const caf::error& reason) {
   frame_buffer frame = frame_of({.kind = frame_kind::down, .source = actor});
   const std::size_t before = frame.size();
-  caf::serializer_impl<frame_buffer> sink{system_, frame};
-  if (sink(const_cast<caf::error&>(reason))) {
+  if (save(system_, frame, reason)) {
     frame.resize(before);  // its context cannot be told
-    caf::serializer_impl<frame_buffer> plain{system_, frame};
-    caf::error bare{reason.code(), reason.category()};
-    if (plain(bare)) return;
+    if (save(system_, frame, without_context(reason))) return;
   }
   to->out.send(frame, outbox::urgency::protocol);
 }

@@ -31,10 +31,11 @@ std::string after_user(const std::string& group) {
 
 }  // namespace
 
-std::string transport_core::directory_name() const {
+/// Of what all of a group share.
+std::string transport_core::directory_name(const std::string& rest) const {
   const auto slash = options_.group.find('/');
   const std::string user = slash == std::string::npos ? "" : options_.group.substr(0, slash + 1);
-  return user + own_name("members");
+  return user + own_name(rest);
 }
 
 std::string transport_core::own_name(const std::string& rest) const {
@@ -111,9 +112,9 @@ caf::error transport_core::why_not_there(const wire_node& node) const {
                                                   " is not in group \"" + options_.group + "\"");
 }
 
-void transport_core::tell_of_change(caf::weak_actor_ptr listener, caf::atom_value word) {
+void transport_core::tell_of_change(caf::weak_actor_ptr listener, caf::message word) {
   const std::scoped_lock hold{listeners_mutex_};
-  listeners_.emplace_back(std::move(listener), word);
+  listeners_.emplace_back(std::move(listener), std::move(word));
 }
 
 void transport_core::tell_listeners() {
@@ -124,7 +125,7 @@ void transport_core::tell_listeners() {
   }
   for (const auto& [listener, word] : now)
     if (const auto actor = listener.lock())
-      actor->enqueue(nullptr, caf::make_message_id(), caf::make_message(word), unit_);
+      actor->enqueue(make_element(nullptr, caf::make_message_id(), word), unit_);
 }
 
 /// The doors of those who were killed, and pipes that were made for them.
@@ -150,7 +151,8 @@ void transport_core::connect(const std::shared_ptr<peer>& to) {
     connected_.push_back(to);
     to->unanswered_since.reset();
     frame_buffer hello = frame_of({.kind = frame_kind::hello});
-    append(hello, greeting{.caf_version = CAF_VERSION, .tag = directory_->tag(), .node = node_});
+    append(hello,
+           greeting{.caf_version = detail::caf_version, .tag = directory_->tag(), .node = node_});
     to->out.connect(*to->pipe, *to->door, hello);
   } catch (const error& failed) {
     bury(to, make_error(peer_error::disconnected, failed.what()));
@@ -213,6 +215,25 @@ void transport_core::attend(const std::shared_ptr<peer>& to) {
     return;
   }
   to->out.flush();
+  if (!to->out.wants_loans()) return;
+  if (!to->loans) open_loans(*to);
+  if (!to->loans) return to->out.use_loans(nullptr);
+  to->out.await_loans();
+  to->out.send(frame_of({.kind = frame_kind::lend}), outbox::urgency::ahead);
+}
+
+/// Of both sides the first one makes it. Without it, loans are carried along.
+void transport_core::open_loans(peer& to) {
+  try {
+    const std::uint32_t mine = directory_->tag(), its = to.who->tag;
+    to.loans.emplace(loan_pool_.open(), open_or_create,
+                     name_of(mine < its ? geteuid() : to.who->user,
+                             "loans." + std::to_string(std::min(mine, its)) + "." +
+                                 std::to_string(std::max(mine, its))),
+                     shm::payload_pipe_options{.mode = options_.mode});
+  } catch (const error&) {
+    to.loans.reset();
+  }
 }
 
 void transport_core::when_room(const wire_node& node, std::function<void()> callback) {
@@ -240,8 +261,10 @@ void transport_core::bury(const std::shared_ptr<peer>& dead, caf::error reason) 
     buried_counts_.sent += its.sent;
     buried_counts_.refused += its.refused;
     buried_counts_.dropped += its.dropped;
+    buried_counts_.lent += its.lent;
   }
   std::erase(connected_, dead);
+  dead->loans.reset();
   dead->door.reset();
   dead->pipe.reset();
   dead->last_source = {};
@@ -253,7 +276,8 @@ void transport_core::bury(const std::shared_ptr<peer>& dead, caf::error reason) 
   for (const auto& one : proxies) static_cast<proxy*>(one->get())->end(reason, unit_);
   for (const auto& one : pending_.take_all(*dead))
     if (const auto requester = one.requester.lock())
-      requester->enqueue(nullptr, one.mid.response_id(), caf::make_message(reason), unit_);
+      requester->enqueue(make_element(nullptr, one.mid.response_id(), caf::make_message(reason)),
+                         unit_);
   reasons_.emplace_back(dead->node, reason);
   constexpr std::size_t reasons_max = 64;
   if (reasons_.size() > reasons_max) reasons_.pop_front();

@@ -1,11 +1,11 @@
 #include "follower.hpp"
 
+#include "caf_parts.hpp"
 #include "services.hpp"
 #include <hawser/actors/peer_error.hpp>
 
 #include <caf/event_based_actor.hpp>
 #include <caf/sec.hpp>
-#include <caf/stateful_actor.hpp>
 
 #include <chrono>
 #include <deque>
@@ -13,8 +13,6 @@
 
 namespace hawser::actors::detail {
 namespace {
-
-using look_atom = caf::atom_constant<caf::atom("hwsr_look")>;
 
 constexpr std::size_t kept_max = 1024;
 
@@ -33,7 +31,7 @@ struct follower_state {
       transport_core::refuse(*one, caf::make_error(caf::sec::request_receiver_down), nullptr);
   }
 };
-using follower = caf::stateful_actor<follower_state>;
+using follower = stateful_actor<follower_state>;
 
 void look(follower* self);
 
@@ -53,7 +51,7 @@ void ask(follower* self, const directory::published& owner) {
   if (!services || !actor) return;
   constexpr std::chrono::seconds patience{10};  // a peer that hangs ends it sooner
   state.asks = true;
-  self->request(caf::actor_cast<caf::actor>(services), patience, interface_atom::value, owner.actor)
+  self->request(caf::actor_cast<caf::actor>(services), patience, interface_atom_v, owner.actor)
       .then(
           [=](const std::set<std::string>& its) {
             self->state.asks = false;
@@ -64,7 +62,7 @@ void ask(follower* self, const directory::published& owner) {
             // It ends, or its process does.
             self->state.asks = false;
             constexpr std::chrono::milliseconds a_moment{5};
-            self->delayed_send(self, a_moment, look_atom::value);
+            self->delayed_send(self, a_moment, follow_atom_v);
           });
 }
 
@@ -72,15 +70,16 @@ void ask(follower* self, const directory::published& owner) {
 void look(follower* self) {
   auto& state = self->state;
   if (state.target || state.asks) return;
-  state.core->tell_of_change(caf::actor_cast<caf::weak_actor_ptr>(self), look_atom::value);
+  state.core->tell_of_change(caf::actor_cast<caf::weak_actor_ptr>(self),
+                             caf::make_message(follow_atom_v));
   if (const auto owner = state.core->names().find(state.followed)) ask(self, *owner);
 }
 
-caf::result<caf::message> hand_on(follower* self, caf::message_view& what) {
+unwanted_result hand_on(follower* self, any_content& what) {
   auto& state = self->state;
   auto* const element = self->current_mailbox_element();
-  auto copy = caf::make_mailbox_element(element->sender, element->mid, std::move(element->stages),
-                                        what.move_content_to_message());
+  auto copy =
+      make_element(element->sender, element->mid, taken_from(what), std::move(stages_of(*element)));
   element->mid.mark_as_answered();  // by whom it is handed to
   if (state.target) state.target->enqueue(std::move(copy), self->context());
   else if (state.kept.size() < kept_max) state.kept.push_back(std::move(copy));
@@ -100,14 +99,14 @@ caf::actor spawn_follower(std::shared_ptr<transport_core> core, std::string name
         self->state.followed = std::move(name);
         self->state.interface = std::move(interface);
         self->set_default_handler(
-            [self](caf::scheduled_actor*, caf::message_view& what) { return hand_on(self, what); });
+            [self](caf::scheduled_actor*, any_content& what) { return hand_on(self, what); });
         self->set_down_handler([self](const caf::down_msg& down) {
           if (!self->state.target || down.source != self->state.target) return;
           self->state.target = nullptr;
           look(self);
         });
         look(self);
-        return {[self](look_atom) { look(self); }};
+        return {[self](follow_atom) { look(self); }};
       });
 }
 

@@ -25,8 +25,8 @@ caf::expected<Answer> ask(caf::actor_system& system, const caf::strong_actor_ptr
                           clock::time_point until, Ts&&... question) {
   caf::scoped_actor self{system, true};
   caf::expected<Answer> result{caf::sec::request_timeout};
-  self->request(caf::actor_cast<caf::actor>(services), caf::duration{until - clock::now()},
-                std::forward<Ts>(question)...)
+  self->request(caf::actor_cast<caf::actor>(services),
+                detail::request_timeout{until - clock::now()}, std::forward<Ts>(question)...)
       .receive([&](Answer& answer) { result = std::move(answer); },
                [&](caf::error& reason) { result = std::move(reason); });
   return result;
@@ -71,7 +71,7 @@ caf::strong_actor_ptr transport_host::find(std::string_view name, std::chrono::n
       const detail::wire_node node{static_cast<std::uint32_t>(found->owner.pid), found->owner.host};
       const auto actor = core_->resolve(node, found->actor);
       auto its = ask<std::set<std::string>>(system_, core_->resolve(node, found->owner.services),
-                                            until, detail::interface_atom::value, found->actor);
+                                            until, detail::interface_atom_v, found->actor);
       if (actor && its) {
         if (system_.assignable(*its, interface)) return actor;
         throw make_error(errc::type_mismatch, "look up actor", name,
@@ -80,7 +80,7 @@ caf::strong_actor_ptr transport_host::find(std::string_view name, std::chrono::n
       }
       // Its process is dying, or the actor is: somebody else may publish the name.
       why = "process " + std::to_string(found->owner.pid) +
-            " has published it, and does not answer: " + system_.render(its.error());
+            " has published it, and does not answer: " + render(system_, its.error());
     }
     if (clock::now() >= until) break;
     constexpr std::chrono::milliseconds look_again{20};
@@ -104,15 +104,15 @@ caf::strong_actor_ptr transport_host::spawn_there(const caf::node_id& node, cons
   const auto wanted = detail::wire_node::of(node);
   for (const auto& one : core_->names().members()) {
     if (detail::wire_node{static_cast<std::uint32_t>(one.pid), one.host} != wanted) continue;
-    auto made = ask<caf::strong_actor_ptr>(system_, core_->resolve(wanted, one.services), until,
-                                           detail::spawn_atom::value, type, std::move(arguments),
-                                           interface);
+    auto made =
+        ask<caf::strong_actor_ptr>(system_, core_->resolve(wanted, one.services), until,
+                                   detail::spawn_atom_v, type, std::move(arguments), interface);
     if (made && *made) return std::move(*made);
     const caf::error reason = made ? caf::make_error(caf::sec::unknown_type) : made.error();
     const bool mismatch = reason == caf::sec::unexpected_actor_messaging_interface ||
                           reason == caf::sec::cannot_spawn_actor_from_arguments;
     throw make_error(mismatch ? errc::type_mismatch : errc::not_found, "spawn actor", type,
-                     "process " + std::to_string(one.pid) + " says: " + system_.render(reason) +
+                     "process " + std::to_string(one.pid) + " says: " + render(system_, reason) +
                          "; its config has to add_actor_type it, for these arguments");
   }
   throw make_error(errc::not_found, "spawn actor", type,
@@ -132,11 +132,14 @@ void transport_host::await_room_for(const caf::strong_actor_ptr& receiver,
                    [node, listener] { caf::anon_send(listener, peer_writable{node}); });
 }
 
+shm::payload transport_host::loan(std::size_t bytes) { return core_->loans().loan(bytes); }
+
+shm::payload transport_host::try_loan(std::size_t bytes) { return core_->loans().lend(bytes); }
+
 transport_statistics transport_host::statistics() const {
   const auto all = core_->counters();
-  return {all.sent,    all.received,      all.refused,
-          all.dropped, all.not_encodable, all.unknown_receivers,
-          all.damaged, all.peers,         all.waiting_bytes,
+  return {all.sent,          all.received,          all.refused, all.dropped, all.lent,
+          all.not_encodable, all.unknown_receivers, all.damaged, all.peers,   all.waiting_bytes,
           all.pending};
 }
 

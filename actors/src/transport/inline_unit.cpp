@@ -1,14 +1,13 @@
 #include "inline_unit.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/scheduler/abstract_coordinator.hpp>
 
 #include <utility>
 
 namespace hawser::actors::detail {
 
-inline_unit::inline_unit(caf::actor_system& system, bool runs_actors)
-    : caf::execution_unit(&system), runs_actors_(runs_actors) {}
+inline_unit::inline_unit(caf::actor_system& system, std::chrono::microseconds max)
+    : execution_unit(&system), max_(max) {}
 
 void inline_unit::mistrust(caf::resumable* job) {
   constexpr std::chrono::minutes long_penance{1};
@@ -17,10 +16,11 @@ void inline_unit::mistrust(caf::resumable* job) {
 
 inline_unit::~inline_unit() = default;
 
-void inline_unit::to_scheduler(caf::resumable* job) { system().scheduler().enqueue(job); }
+void inline_unit::to_scheduler(caf::resumable* job) { to_scheduler_of(system(), job); }
 
 void inline_unit::exec_later(caf::resumable* job) {
-  if (!runs_actors_ || job->subtype() != caf::resumable::scheduled_actor) return to_scheduler(job);
+  if (max_.count() == 0 || job->subtype() != caf::resumable::scheduled_actor)
+    return to_scheduler(job);
   {
     const std::scoped_lock hold{mutex_};
     if (running_.load(std::memory_order_relaxed) != retired) return woken_.push_back({job, 0});
@@ -52,7 +52,7 @@ bool inline_unit::run(woken one) {
   const auto begin = clock::now();
   const auto result = one.job->resume(this, messages_at_a_time);
   const auto end = clock::now();
-  if (end - begin > patience || !slow_.empty()) note_time(one.job, end - begin, end);
+  if (end - begin > max_ || !slow_.empty()) note_time(one.job, end - begin, end);
   // The reference that came with it.
   const bool goes_on = result == caf::resumable::resume_later;
   if (!goes_on) caf::intrusive_ptr_release(one.job);
@@ -76,7 +76,7 @@ bool inline_unit::is_slow(caf::resumable* job) {
 }
 
 void inline_unit::note_time(caf::resumable* job, clock::duration taken, clock::time_point now) {
-  if (taken > patience) {
+  if (taken > max_) {
     slowness& its = slow_[job];
     if (++its.times >= times_max) its.until = now + penance;
     return;

@@ -1,7 +1,8 @@
 /// Runs the actors that the transport's thread wakes.
 #pragma once
 
-#include <caf/execution_unit.hpp>
+#include "caf_parts.hpp"
+
 #include <caf/resumable.hpp>
 
 #include <atomic>
@@ -15,7 +16,7 @@ namespace hawser::actors::detail {
 
 /// In the thread itself, behind the message that woke them: a change of threads costs more than most
 /// handlers do. Whoever is woken gets a few messages at a time, in turn. An actor that takes longer than
-/// `patience` for them three times in a row (once may have been somebody else, who had our CPU) goes
+/// `max` for them three times in a row (once may have been somebody else, who had our CPU) goes
 /// to the scheduler's threads for the next `penance`, so that it does not hold up the messages of
 /// others again; and so does one that has always something left to do.
 ///
@@ -24,14 +25,13 @@ namespace hawser::actors::detail {
 /// stuck: then another thread with another unit goes on, and this one ends with its job.
 ///
 /// Threads    `retire_if_stuck` is the guard's, all others the thread's that runs the unit.
-class inline_unit final : public caf::execution_unit {
+class inline_unit final : public execution_unit {
  public:
-  static constexpr std::chrono::microseconds patience{200};
   static constexpr std::chrono::seconds penance{1};
   static constexpr int times_max = 3, turns_max = 64;
   static constexpr std::size_t messages_at_a_time = 16;
 
-  inline_unit(caf::actor_system& system, bool runs_actors);
+  inline_unit(caf::actor_system& system, std::chrono::microseconds max);
   /// Has that one go to the scheduler for a minute.
   void mistrust(caf::resumable* job);
   ~inline_unit() override;
@@ -70,7 +70,7 @@ class inline_unit final : public caf::execution_unit {
   bool retire_from(std::uint64_t job);
   void to_scheduler(caf::resumable* job);
 
-  const bool runs_actors_;
+  const std::chrono::microseconds max_;
   std::uint64_t jobs_ = 0;
   std::atomic<std::uint64_t> running_{0};  // the number of the job; 0: none
   std::atomic<caf::resumable*> job_{nullptr};

@@ -1,7 +1,10 @@
 // The transport as a part of an actor system: its configuration, its start and its end.
 
+#include "../pool/worker.hpp"
+#include "caf_parts.hpp"
 #include "core.hpp"
 #include "services.hpp"
+#include <hawser/actors/resource_messages.hpp>
 #include <hawser/actors/transport.hpp>
 #include <hawser/shm/error.hpp>
 
@@ -19,15 +22,6 @@
 
 namespace hawser::actors {
 namespace {
-
-/// CAF sets the node id of a system in its own network module only, and two systems without one take
-/// each other's actors for their own. An explicit instantiation may name a private member.
-template <caf::node_id caf::actor_system::*Member>
-struct node_member {
-  friend caf::node_id& node_of(caf::actor_system& system) { return system.*Member; }
-};
-template struct node_member<&caf::actor_system::node_>;
-caf::node_id& node_of(caf::actor_system& system);
 
 detail::wire_node random_node() {
   detail::wire_node node{static_cast<std::uint32_t>(getpid()), {}};
@@ -55,26 +49,30 @@ void check(const transport_options& options) {
 
 }  // namespace
 
-class transport_module final : public caf::actor_system::module {
+class transport_module final : public detail::module_base {
  public:
-  static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>) {
+  template <class... Ignored>  // the versions of CAF differ in it
+  static detail::module_base* make(caf::actor_system& system, Ignored...) {
     return new transport_module{system};
   }
-  /// CAF's constructor survives no exception: what fails is kept for who asks for the transport.
-  explicit transport_module(caf::actor_system& system) : host_(system) {
+  template <class Token>
+  static void check_abi_compatibility(Token) {}
+  static void add_module_options(caf::actor_system_config&) {}
+  explicit transport_module(caf::actor_system& system) : host_(system) {}
+
+  /// CAF sets the node id of a system in its own network module only, which comes before this one, and
+  /// two systems without one take each other's actors for their own. Its constructor survives no
+  /// exception: what fails is kept for who asks for the transport.
+  void init(caf::actor_system_config& own) override {
+    if (!detail::wire_node::of(host_.system_.node()))
+      detail::set_node(host_.system_, random_node().id());
     try {
-      const auto& options = dynamic_cast<const config&>(system.config()).transport;
+      const auto& options = dynamic_cast<const config&>(own).transport;
       check(options);
-      host_.core_ = std::make_shared<detail::transport_core>(system, options);
+      host_.core_ = std::make_shared<detail::transport_core>(host_.system_, options);
     } catch (const error&) {
       failure_ = std::current_exception();
     }
-  }
-
-  /// After CAF's own network module, if there is one: then the node is that one's.
-  void init(caf::actor_system_config&) override {
-    caf::node_id& node = node_of(host_.system_);
-    if (!detail::wire_node::of(node)) node = random_node().id();
   }
   void start() override {
     const auto core = host_.core_.get();
@@ -106,17 +104,20 @@ class transport_module final : public caf::actor_system::module {
 transport_host::transport_host(caf::actor_system& system) : system_(system) {}
 
 config::config() {
-  set("scheduler.policy", caf::atom("sharing"));
+  set_scheduler_policy(*this, "sharing");
   load<transport_module>();
   add_peer_errors(*this);
-  add_message_type<peer_info>("hawser::actors::peer_info");
-  add_message_type<peer_up>("hawser::actors::peer_up");
-  add_message_type<peer_down>("hawser::actors::peer_down");
-  add_message_type<peer_writable>("hawser::actors::peer_writable");
+  detail::add_network_messages();
+  add_messages<caf::id_block::hawser_bytes>(*this);
+  add_messages<caf::id_block::hawser_pool>(*this);
+  add_messages<caf::id_block::hawser_transport>(*this);
+  add_resource_errors(*this);
+  add_messages<caf::id_block::hawser_resource>(*this);
   opt_group{custom_options_, "hawser"}
       .add(transport.group, "group", "processes of one group see each other")
       .add(transport.ring_bytes, "ring-bytes", "shared memory to each peer, for each direction")
-      .add(transport.backlog_bytes, "backlog-bytes", "what may wait for one peer");
+      .add(transport.backlog_bytes, "backlog-bytes", "what may wait for one peer")
+      .add(transport.loan_bytes, "loan-bytes", "larger messages are lent, not copied");
 }
 
 config::config(int argc, char** argv) : config() {

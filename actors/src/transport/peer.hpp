@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "luggage.hpp"
 #include "outbox.hpp"
 #include "wire.hpp"
 #include <hawser/shm/detail/door_core.hpp>
@@ -64,6 +65,8 @@ class peer {
   bool wants_room = false;       // it has asked for a ring when what it sent is read
   std::vector<std::byte> parts;  // of a frame that comes in parts
   std::size_t parts_bytes = 0;   // of all of it
+  std::optional<loan_pipe> loans;
+  arriving_loans arriving;
   std::uint64_t pings = 0;
   std::optional<clock::time_point> unanswered_since;
   std::pair<caf::actor_id, caf::strong_actor_ptr> last_source;  // many messages have the same

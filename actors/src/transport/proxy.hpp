@@ -1,10 +1,10 @@
 /// Stands for an actor in another process.
 #pragma once
 
+#include "caf_parts.hpp"
 #include "core.hpp"
 
 #include <caf/actor_config.hpp>
-#include <caf/actor_proxy.hpp>
 
 #include <memory>
 #include <string>
@@ -16,17 +16,17 @@ namespace hawser::actors::detail {
 ///
 /// Locks      CAF calls `add_backlink` and `remove_backlink` with the mutexes of two actors held, and
 ///            `kill_proxy` with that of the registry: what they cause is left to the transport's thread.
-class proxy final : public caf::actor_proxy {
+class proxy final : public proxy_base {
  public:
   proxy(caf::actor_config& config, std::shared_ptr<transport_core> core, std::shared_ptr<peer> to);
 
-  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* unit) override;
+  void take(caf::mailbox_element_ptr what, context* unit) override;
   bool add_backlink(caf::abstract_actor* other) override;
   bool remove_backlink(caf::abstract_actor* other) override;
-  void kill_proxy(caf::execution_unit* unit, caf::error reason) override;
+  void kill_proxy(context* unit, caf::error reason) override;
 
   /// Ends it. Not under the registry's mutex.
-  void end(caf::error reason, caf::execution_unit* unit) { cleanup(std::move(reason), unit); }
+  void end(caf::error reason, context* unit) { cleanup(std::move(reason), unit); }
 
  private:
   caf::error reason() const;

@@ -8,11 +8,17 @@
 
 #include <functional>
 
-namespace hawser::actors::detail {
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_services, 2040)
+  CAF_ADD_ATOM(hawser_services, hawser::actors::detail, interface_atom, "hwsr_iface")
+  CAF_ADD_ATOM(hawser_services, hawser::actors::detail, spawn_atom, "hwsr_spawn")
+  CAF_ADD_ATOM(hawser_services, hawser::actors::detail, ping_atom, "hwsr_ping")
+  CAF_ADD_ATOM(hawser_services, hawser::actors::detail, follow_atom, "hwsr_look")
+CAF_END_TYPE_ID_BLOCK(hawser_services)
+// clang-format on
+HAWSER_REGISTER(hawser_services);
 
-using interface_atom = caf::atom_constant<caf::atom("hwsr_iface")>;
-using spawn_atom = caf::atom_constant<caf::atom("hwsr_spawn")>;
-using ping_atom = caf::atom_constant<caf::atom("hwsr_ping")>;
+namespace hawser::actors::detail {
 
 /// interface_atom, id       -> the messages that an actor takes, as strings (empty: any)
 /// spawn_atom, type, arguments, interface  -> a new actor

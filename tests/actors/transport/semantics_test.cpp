@@ -4,6 +4,8 @@
 
 #include <caf/io/all.hpp>
 
+#include <transport/caf_parts.hpp>
+
 namespace test {
 namespace {
 
@@ -28,7 +30,8 @@ class one_process : public world {
 struct tcp_config : caf::actor_system_config {
   tcp_config() {
     load<caf::io::middleman>();
-    add_message_type<point>("test::point");
+    actors::detail::add_network_messages();
+    actors::add_messages<caf::id_block::transport_tests>(*this);
   }
 };
 
@@ -37,9 +40,9 @@ class caf_tcp : public world {
   caf::actor_system& there() override { return there_; }
   caf::actor bring(const caf::actor& one) override {
     const auto port = there_.middleman().publish(one, 0, "127.0.0.1");
-    if (!port) throw std::runtime_error{there_.render(port.error())};
+    if (!port) throw std::runtime_error{actors::render(there_, port.error())};
     auto handle = here_.middleman().remote_actor("127.0.0.1", *port);
-    if (!handle) throw std::runtime_error{here_.render(handle.error())};
+    if (!handle) throw std::runtime_error{actors::render(here_, handle.error())};
     return *handle;
   }
 
@@ -127,15 +130,15 @@ TEST_P(SemanticsTest, RequestsAreAnsweredByValuesErrorsAndPromises) {
 
 TEST_P(SemanticsTest, ADelegatedRequestIsAnsweredByTheLastOne) {
   const auto last = spawn_there(echo), first = spawn_there(echo), near = spawn_here(echo);
-  EXPECT_EQ(ask<int>(self, first, forward_atom::value, last, 7), 7);
-  EXPECT_EQ(ask<int>(self, first, forward_atom::value, near, 8), 8);
-  EXPECT_EQ(ask<int>(self, near, forward_atom::value, first, 9), 9);
+  EXPECT_EQ(ask<int>(self, first, forward_atom_v, last, 7), 7);
+  EXPECT_EQ(ask<int>(self, first, forward_atom_v, near, 8), 8);
+  EXPECT_EQ(ask<int>(self, near, forward_atom_v, first, 9), 9);
 }
 
 TEST_P(SemanticsTest, ARequestThatNobodyAnswersRunsIntoItsTimeout) {
   const auto other = spawn_there(echo);
   caf::error failed;
-  self->request(other, 20ms, hold_atom::value)
+  self->request(other, 20ms, hold_atom_v)
       .receive([] {}, [&](caf::error& reason) { failed = std::move(reason); });
   EXPECT_EQ(failed, caf::sec::request_timeout);
 }
@@ -147,23 +150,23 @@ TEST_P(SemanticsTest, AHandleComesBackAsItWent) {
 }
 
 TEST_P(SemanticsTest, MessagesKeepTheirOrder) {
-  const auto other = spawn_there([](caf::stateful_actor<echo_state>* me) -> caf::behavior {
+  const auto other = spawn_there([](actors::stateful_actor<echo_state>* me) -> caf::behavior {
     return {[=](int x) {
               if (x == me->state.count) ++me->state.count;
             },
             [=](count_atom) { return me->state.count; }};
   });
   for (int i = 0; i < 5000; ++i) self->send(other, i);
-  EXPECT_EQ(ask<int>(self, other, count_atom::value), 5000);
+  EXPECT_EQ(ask<int>(self, other, count_atom_v), 5000);
 }
 
 TEST_P(SemanticsTest, MonitorsFireOnceWithTheReason) {
   const auto other = spawn_there(echo);
   self->monitor(other);
-  self->send(other, quit_atom::value, 7);
+  self->send(other, quit_atom_v, 7);
   self->receive([&](const caf::down_msg& down) {
     EXPECT_EQ(down.source, other.address());
-    EXPECT_EQ(down.reason, (caf::error{7, caf::atom("test")}));
+    EXPECT_EQ(down.reason, error_of(test_code::seven));
   });
   bool again = false;
   self->receive([&](const caf::down_msg&) { again = true; }, caf::after(10ms) >> [] {});
@@ -185,14 +188,14 @@ TEST_P(SemanticsTest, WhoDoesNotMonitorAnyMoreHearsNothing) {
 TEST_P(SemanticsTest, ALinkTellsTheOtherOneOnceWhoeverLinkedAndWhoeverEnds) {
   for (const bool linker_ends : {false, true}) {
     const auto other = spawn_there(trapper), near = spawn_here(trapper);
-    ASSERT_TRUE(ask<bool>(self, near, link_atom::value, other));
-    ASSERT_EQ(ask<int>(self, other, count_atom::value), 0);
-    self->send(linker_ends ? near : other, quit_atom::value);
+    ASSERT_TRUE(ask<bool>(self, near, link_atom_v, other));
+    ASSERT_EQ(ask<int>(self, other, count_atom_v), 0);
+    self->send(linker_ends ? near : other, quit_atom_v);
     const auto& stays = linker_ends ? other : near;
-    EXPECT_TRUE(eventually([&] { return ask<int>(self, stays, count_atom::value) != 0; }));
+    EXPECT_TRUE(eventually([&] { return ask<int>(self, stays, count_atom_v) != 0; }));
     self->receive([](int) {}, caf::after(20ms) >> [] {});
     // CAF's network says it twice when the linker ends.
-    const int times = ask<int>(self, stays, count_atom::value).value();
+    const int times = ask<int>(self, stays, count_atom_v).value();
     EXPECT_TRUE(times == 1 || over_tcp()) << times;
   }
 }
@@ -204,7 +207,7 @@ TEST_P(SemanticsTest, AnExitMessageEndsWhoDoesNotTrapIt) {
   self->receive(
       [&](const caf::down_msg& down) { EXPECT_EQ(down.reason, caf::exit_reason::user_shutdown); });
   self->send_exit(traps, caf::exit_reason::user_shutdown);
-  EXPECT_EQ(ask<int>(self, traps, count_atom::value), 1);
+  EXPECT_EQ(ask<int>(self, traps, count_atom_v), 1);
 }
 
 TEST_P(SemanticsTest, ARequestToWhoHasEndedFailsAtOnce) {
@@ -214,16 +217,22 @@ TEST_P(SemanticsTest, ARequestToWhoHasEndedFailsAtOnce) {
   self->receive([](const caf::down_msg&) {});
   caf::error failed;
   // CAF's network leaves it to its timeout.
-  self->request(other, over_tcp() ? caf::duration{20ms} : caf::duration{patience}, 1)
+  self->request(other,
+                over_tcp() ? actors::detail::request_timeout{20ms}
+                           : actors::detail::request_timeout{patience},
+                1)
       .receive([](int) {}, [&](caf::error& reason) { failed = std::move(reason); });
   EXPECT_EQ(failed, over_tcp() ? caf::sec::request_timeout : caf::sec::request_receiver_down);
 }
 
 TEST_P(SemanticsTest, ARequestBehindTheEndOfItsReceiverFails) {
   const auto other = spawn_there(echo);
-  self->send(other, quit_atom::value, 7);
+  self->send(other, quit_atom_v, 7);
   caf::error failed;
-  self->request(other, over_tcp() ? caf::duration{100ms} : caf::duration{patience}, 1)
+  self->request(other,
+                over_tcp() ? actors::detail::request_timeout{100ms}
+                           : actors::detail::request_timeout{patience},
+                1)
       .receive([](int) {}, [&](caf::error& reason) { failed = std::move(reason); });
   EXPECT_TRUE(failed);
   EXPECT_TRUE(failed != caf::sec::request_timeout || over_tcp()) << to_string(failed);

@@ -4,8 +4,6 @@
 #include <hawser/shm/detail/door_core.hpp>
 #include <hawser/shm/detail/pipe_core.hpp>
 
-#include <caf/serializer_impl.hpp>
-
 #include <limits>
 #include <random>
 #include <vector>
@@ -58,7 +56,9 @@ class impostor {
     std::ignore = pipe_->try_send(reinterpret_cast<const std::byte*>(frame.data()), frame.size());
     their_door_->ring();
   }
-  void greet() { send(hello({.caf_version = CAF_VERSION, .tag = members_.tag(), .node = self_})); }
+  void greet() {
+    send(hello({.caf_version = actors::detail::caf_version, .tag = members_.tag(), .node = self_}));
+  }
   static frame_buffer hello(const greeting& words) {
     frame_buffer frame = of({.kind = frame_kind::hello});
     append(frame, words);
@@ -110,7 +110,15 @@ class TransportDamageTest : public testing::Test {
     if (header.mid == 0) header.mid = caf::make_message_id().integer_value();
     header.target = served.id();
     frame_buffer frame = impostor::of(header);
-    EXPECT_FALSE(save_content(own.system, frame, content.content()));
+    EXPECT_FALSE(save_content(own.system, frame, values_of(content)));
+    return frame;
+  }
+
+  /// With a loan behind its content.
+  frame_buffer carried(const caf::message& content) {
+    frame_buffer frame = message(content, {.kind = frame_kind::message, .loans = 1});
+    frame.resize(frame.size() + 30, 'y');
+    append(frame, loan_size{30});
     return frame;
   }
 
@@ -126,23 +134,26 @@ TEST_F(TransportDamageTest, WhoDoesNotGreetIsDropped) {
 }
 
 TEST_F(TransportDamageTest, WhoGreetsAsAnotherIsDropped) {
-  expect_dropped({impostor::hello({.caf_version = CAF_VERSION, .tag = 7, .node = {}})}, false);
+  expect_dropped(
+      {impostor::hello({.caf_version = actors::detail::caf_version, .tag = 7, .node = {}})}, false);
   expect_dropped({impostor::of({.kind = frame_kind::hello})}, false);
   impostor one{group, own};
-  const greeting right{.caf_version = CAF_VERSION, .tag = one.tag(), .node = one.self()};
+  const greeting right{
+      .caf_version = actors::detail::caf_version, .tag = one.tag(), .node = one.self()};
   for (const auto& change : std::vector<std::function<void(greeting&)>>{
            [](greeting& g) { ++g.version; }, [](greeting& g) { ++g.caf_version; },
            [](greeting& g) { ++g.tag; }, [](greeting& g) { ++g.node.pid; },
            [](greeting& g) { ++g.node.host[0]; }}) {
     impostor wrong{group, own};
-    greeting words{.caf_version = CAF_VERSION, .tag = wrong.tag(), .node = wrong.self()};
+    greeting words{
+        .caf_version = actors::detail::caf_version, .tag = wrong.tag(), .node = wrong.self()};
     change(words);
     wrong.send(impostor::hello(words));
     EXPECT_TRUE(wrong.is_dropped());
   }
   one.send(impostor::hello(right));
-  one.send(message(caf::make_message(count_atom::value, 5)));
-  EXPECT_TRUE(eventually([&] { return ask<int>(own.self, served, count_atom::value) == 5; }));
+  one.send(message(caf::make_message(count_atom_v, 5)));
+  EXPECT_TRUE(eventually([&] { return ask<int>(own.self, served, count_atom_v) == 5; }));
   one.send(impostor::hello(right));  // twice
   EXPECT_TRUE(one.is_dropped());
 }
@@ -178,14 +189,49 @@ TEST_F(TransportDamageTest, PartsThatDoNotAddUpAreTheEnd) {
   expect_dropped({nested});
 }
 
+TEST_F(TransportDamageTest, LoansThatDoNotAddUpAreTheEnd) {
+  const auto with = [&](std::uint32_t loans, std::uint8_t flags,
+                        const std::vector<loan_size>& sizes) {
+    frame_buffer frame = impostor::of(
+        {.kind = frame_kind::message, .flags = flags, .loans = loans, .target = served.id()});
+    frame.resize(frame.size() + 100, 'x');
+    for (const loan_size one : sizes) append(frame, one);
+    return frame;
+  };
+  expect_dropped({with(100, 0, {1})});
+  expect_dropped({with(std::numeric_limits<std::uint32_t>::max(), 0, {1})});
+  expect_dropped({with(1, 0, {101})});
+  expect_dropped({with(2, frame_header::whole, {60, 41})});
+  expect_dropped({with(1, 0, {std::numeric_limits<loan_size>::max()})});
+  expect_dropped({impostor::of({.kind = frame_kind::lent, .mid = 1})});  // nobody has asked
+}
+
+TEST_F(TransportDamageTest, LoansThatAreNotThereCostTheMessage) {
+  impostor one{group, own};
+  one.greet();
+  for (const std::uint8_t whole : {std::uint8_t{0}, frame_header::whole}) {
+    frame_header header{.kind = frame_kind::message,
+                        .flags = static_cast<std::uint8_t>(frame_header::lent | whole),
+                        .loans = 1};
+    frame_buffer frame = message(caf::make_message(count_atom_v, 1), header);
+    append(frame, loan_size{10});
+    one.send(frame);
+  }
+  // They may be promised before the pipe is open, and the pipe may stay empty.
+  one.send(impostor::of({.kind = frame_kind::lend}));
+  one.send(message(caf::make_message(count_atom_v, 7)));
+  EXPECT_TRUE(eventually([&] { return ask<int>(own.self, served, count_atom_v) == 7; }));
+  EXPECT_TRUE(one.is_connected());
+}
+
 TEST_F(TransportDamageTest, AMessageThatCannotBeReadCostsTheMessage) {
   impostor one{group, own};
   one.greet();
-  const frame_buffer whole = message(caf::make_message(count_atom::value, 1, std::string(50, 'x')));
+  const frame_buffer whole = message(caf::make_message(count_atom_v, 1, std::string(50, 'x')));
   for (std::size_t bytes = sizeof(frame_header); bytes < whole.size(); ++bytes)
     one.send({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes)});
-  one.send(message(caf::make_message(count_atom::value, 7)));
-  EXPECT_TRUE(eventually([&] { return ask<int>(own.self, served, count_atom::value) == 7; }));
+  one.send(message(caf::make_message(count_atom_v, 7)));
+  EXPECT_TRUE(eventually([&] { return ask<int>(own.self, served, count_atom_v) == 7; }));
   EXPECT_TRUE(one.is_connected());
 }
 
@@ -197,12 +243,14 @@ TEST_F(TransportDamageTest, MessagesWithBytesChangedAtRandomDoNoHarm) {
   const std::vector<frame_buffer> models{
       message(caf::make_message(1)),
       message(caf::make_message(std::string(40, 'y'), point{1, "name"})),
-      message(caf::make_message(std::vector<char>(100, 'z'))),
+      message(caf::make_message(char_vector(100, 'z'))),
       message(caf::make_message(caf::actor{served}, caf::exit_reason::kill)),
       message(caf::make_message(std::vector<std::string>{"a", "b"}),
               {.kind = frame_kind::message, .source = 77}),
       impostor::of({.kind = frame_kind::watch, .target = served.id()}),
       impostor::of({.kind = frame_kind::ping, .mid = 5}),
+      impostor::of({.kind = frame_kind::lend}),
+      carried(caf::make_message(actors::shared_bytes{std::vector<std::byte>(50)}, 5)),
   };
   auto one = std::make_unique<impostor>(group, own);
   one->greet();

@@ -31,7 +31,7 @@ HAWSER_PROCESS(exits);
 class TransportProcessTest : public testing::Test {
  protected:
   static std::string words(node& own, const caf::error& reason) {
-    return own.system.render(reason);
+    return actors::render(own.system, reason);
   }
 
   /// That the group has in shared memory.
@@ -68,7 +68,7 @@ TEST_F(TransportProcessTest, AHandleMeansTheSameInAnotherProcess) {
   node own{group};
   const process other = process::spawn(server, group, "echo");
   const auto remote = own.lookup("echo");
-  EXPECT_EQ(ask<int>(own.self, remote, who_atom::value), static_cast<int>(other.pid()));
+  EXPECT_EQ(ask<int>(own.self, remote, who_atom_v), static_cast<int>(other.pid()));
   ASSERT_EQ(own.host.peers().size(), 1U);
   EXPECT_EQ(own.host.peers()[0].pid, other.pid());
   EXPECT_EQ(own.host.peers()[0].node, remote.node());
@@ -83,10 +83,10 @@ TEST_F(TransportProcessTest, AKillAnswersEveryPendingRequestAndEndsEveryProxy) {
   int failed = 0;
   const auto asker = own.system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
     for (int i = 0; i < count; ++i)
-      self->request(remote, caf::infinite, hold_atom::value)
+      self->request(remote, caf::infinite, hold_atom_v)
           .then([] {},
                 [&, self](const caf::error& reason) {
-                  EXPECT_EQ(reason, peer_error::killed) << self->system().render(reason);
+                  EXPECT_EQ(reason, peer_error::killed) << actors::render(self->system(), reason);
                   if (++failed == count) self->quit();
                 });
     return {[](int) {}};
@@ -133,7 +133,7 @@ TEST_F(TransportProcessTest, AStoppedPeerHangsAndIsBackWhenItGoesOn) {
   own.self->monitor(remote);
   ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
   ASSERT_TRUE(stop(other));
-  const auto answer = ask<int>(own.self, remote, hold_atom::value);
+  const auto answer = ask<int>(own.self, remote, hold_atom_v);
   EXPECT_EQ(answer.error(), peer_error::hung) << words(own, answer.error());
   own.self->receive([&](const caf::down_msg& down) { EXPECT_EQ(down.reason, peer_error::hung); });
   other.signal(SIGCONT);
@@ -143,7 +143,7 @@ TEST_F(TransportProcessTest, AStoppedPeerHangsAndIsBackWhenItGoesOn) {
 
 TEST_F(TransportProcessTest, AWedgedSchedulerIsAHang) {
   node own{group, [](auto& options) { options.hang_timeout = 1s; }};
-  node other{group, [](auto& options) { options.inline_resume = false; }};
+  node other{group, [](auto& options) { options.inline_max = {}; }};
   std::promise<void> go;
   const auto gate = go.get_future().share();
   const auto blocks = [&](caf::event_based_actor*) -> caf::behavior {
@@ -175,7 +175,7 @@ TEST_F(TransportProcessTest, AProcessThatStartsAgainIsANewOne) {
     first = process::spawn(server, group, "echo");
     const auto now = own.lookup("echo");
     EXPECT_NE(now, old);
-    EXPECT_EQ(ask<int>(own.self, now, who_atom::value), static_cast<int>(first.pid()));
+    EXPECT_EQ(ask<int>(own.self, now, who_atom_v), static_cast<int>(first.pid()));
     EXPECT_EQ(ask<int>(own.self, old, 1).error(), peer_error::killed);
   }
 }
@@ -188,10 +188,8 @@ TEST_F(TransportProcessTest, WhatAKilledProcessHadSentIsDelivered) {
     const process other = process::spawn("floods_and_dies", group);
     EXPECT_EQ(other.join().signal(), SIGKILL);
     const int expected = 300 * (round + 1);
-    EXPECT_TRUE(eventually([&] {
-      return ask<int>(own.self, counter, count_atom::value) == expected;
-    })) << ask<int>(own.self, counter, count_atom::value).value()
-        << " of " << expected;
+    EXPECT_TRUE(eventually([&] { return ask<int>(own.self, counter, count_atom_v) == expected; }))
+        << ask<int>(own.self, counter, count_atom_v).value() << " of " << expected;
   }
   caf::anon_send_exit(counter, caf::exit_reason::kill);
 }
@@ -200,7 +198,7 @@ int floods_and_dies(std::string group) {
   node own{group};
   const auto counter = own.lookup("counter");
   ask<int>(own.self, counter, 1);  // connected
-  for (int i = 0; i < 300; ++i) own.self->send(counter, count_atom::value, 1);
+  for (int i = 0; i < 300; ++i) own.self->send(counter, count_atom_v, 1);
   return raise(SIGKILL);
 }
 HAWSER_PROCESS(floods_and_dies);
@@ -242,12 +240,12 @@ TEST_F(TransportProcessTest, ARequestDelegatedToAKilledProcessFails) {
   node middle{group};
   process last = process::spawn(server, group, "last");
   const auto via = middle.system.spawn([](caf::event_based_actor* self) -> caf::behavior {
-    return {[=](hold_atom, const caf::actor& to) { return self->delegate(to, hold_atom::value); }};
+    return {[=](hold_atom, const caf::actor& to) { return self->delegate(to, hold_atom_v); }};
   });
   middle.host.publish(via, "via");
   const auto to_via = own.lookup("via"), to_last = own.lookup("last");
   ASSERT_EQ(ask<int>(own.self, to_last, 1), 1);
-  auto pending = own.self->request(to_via, patience, hold_atom::value, to_last);
+  auto pending = own.self->request(to_via, patience, hold_atom_v, to_last);
   ASSERT_EQ(ask<int>(middle.self, middle.lookup("last"), 1), 1);
   last.kill();
   caf::error failed;
@@ -262,7 +260,7 @@ TEST_F(TransportProcessTest, ALinkToAKilledProcessEndsTheLinker) {
   const auto remote = own.lookup("echo");
   const auto linked = own.system.spawn(echo);
   own.self->monitor(linked);
-  caf::anon_send(linked, link_atom::value, remote);
+  caf::anon_send(linked, link_atom_v, remote);
   ASSERT_EQ(ask<int>(own.self, linked, 1), 1);
   ASSERT_EQ(ask<int>(own.self, remote, 1), 1);
   other.kill();
@@ -273,13 +271,13 @@ TEST_F(TransportProcessTest, AReconnectingHandleFollowsItsName) {
   node own{group};
   const auto handle = own.host.reconnecting("echo");
   // Asked before anybody has the name.
-  auto early = own.self->request(handle, patience, who_atom::value);
+  auto early = own.self->request(handle, patience, who_atom_v);
   process server_now = process::spawn(server, group, "echo");
   int pid = 0;
   early.receive([&](int its) { pid = its; }, [](const caf::error&) {});
   EXPECT_EQ(pid, server_now.pid());
   for (int round = 0; round < 10; ++round) {
-    auto pending = own.self->request(handle, patience, hold_atom::value);
+    auto pending = own.self->request(handle, patience, hold_atom_v);
     ASSERT_EQ(ask<int>(own.self, handle, round), round);
     server_now.kill();
     caf::error failed;
@@ -287,7 +285,7 @@ TEST_F(TransportProcessTest, AReconnectingHandleFollowsItsName) {
     EXPECT_EQ(failed, peer_error::killed);
     server_now = process::spawn(server, group, "echo");
     // Who has been told of the end does not meet it again.
-    EXPECT_EQ(ask<int>(own.self, handle, who_atom::value), static_cast<int>(server_now.pid()));
+    EXPECT_EQ(ask<int>(own.self, handle, who_atom_v), static_cast<int>(server_now.pid()));
   }
   caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
   EXPECT_TRUE(eventually(
@@ -363,7 +361,7 @@ TEST_F(TransportProcessTest, AnActorIsSpawnedInAnotherProcess) {
   EXPECT_EQ(ask<int>(own.self, made, 2), 7);
   const auto typed = own.host.spawn<calculator>(there, "calculator", patience);
   int sum = 0;
-  own.self->request(typed, patience, caf::add_atom::value, 3, 4)
+  own.self->request(typed, patience, caf::add_atom_v, 3, 4)
       .receive([&](int x) { sum = x; }, [](const caf::error&) {});
   EXPECT_EQ(sum, 7);
   const auto code_of = [&](const auto& use) -> std::error_code {

@@ -68,7 +68,7 @@ TEST_F(TransportRoomTest, AnEventBasedSenderGoesOnWhenThereIsRoom) {
     own.host.await_room(remote, self);
     return {[&, self](const actors::peer_writable& room) {
       EXPECT_EQ(room.node, remote.node());
-      for (int i = 0; i < at_a_time; ++i) self->send(remote, count_atom::value, 1);
+      for (int i = 0; i < at_a_time; ++i) self->send(remote, count_atom_v, 1);
       if ((sent += at_a_time) == count) self->quit();
       else own.host.await_room(remote, self);
     }};
@@ -79,7 +79,7 @@ TEST_F(TransportRoomTest, AnEventBasedSenderGoesOnWhenThereIsRoom) {
   EXPECT_LT(when_full, count);
   other.signal(SIGCONT);
   own.self->wait_for(sender);
-  EXPECT_EQ(ask<int>(own.self, remote, count_atom::value), count);
+  EXPECT_EQ(ask<int>(own.self, remote, count_atom_v), count);
   EXPECT_EQ(own.host.statistics().refused, 0U);
 }
 

@@ -33,28 +33,52 @@ struct point {
   friend bool operator==(const point&, const point&) = default;
 };
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, point& p) {
+auto inspect(Inspector& f, point& p) {
   HAWSER_INSPECT(f, "test::point", p.x, p.name);
 }
 
-/// Means nothing elsewhere: nobody has registered it.
-struct unregistered {
-  int x = 0;
-};
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, unregistered& p) {
-  HAWSER_INSPECT(f, "test::unregistered", p.x);
-}
+using calculator = caf::typed_actor<actors::takes<caf::add_atom, int, int>::gives<int>>;
 
-using calculator = caf::typed_actor<caf::replies_to<caf::add_atom, int, int>::with<int>>;
+/// What CAF sends in one piece.
+using char_vector = actors::detail::byte_buffer;
+
+using shared_ints = actors::shared_array<int>;
+
+/// What actors end with.
+enum class test_code : std::uint8_t { seven = 7 };
+inline std::string to_string(test_code) { return "test_code"; }
+inline caf::error error_of(test_code code) { return actors::detail::error_of(code, "test"); }
+
+}  // namespace test
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(transport_tests, caf::first_custom_type_id)
+  CAF_ADD_TYPE_ID(transport_tests, (test::point))
+  CAF_ADD_TYPE_ID(transport_tests, (test::calculator))
+  CAF_ADD_TYPE_ID(transport_tests, (test::shared_ints))
+  CAF_ADD_TYPE_ID(transport_tests, (test::test_code))
+  CAF_ADD_TYPE_ID(transport_tests, (std::vector<std::string>))
+  CAF_ADD_ATOM(transport_tests, test, add_to_atom, "addto")
+  CAF_ADD_ATOM(transport_tests, test, hold_atom, "hold")
+  CAF_ADD_ATOM(transport_tests, test, quit_atom, "quit")
+  CAF_ADD_ATOM(transport_tests, test, who_atom, "who")
+  CAF_ADD_ATOM(transport_tests, test, count_atom, "count")
+  CAF_ADD_ATOM(transport_tests, test, link_atom, "linkto")
+  CAF_ADD_ATOM(transport_tests, test, unlink_atom, "unlink")
+  CAF_ADD_ATOM(transport_tests, test, forward_atom, "forward")
+  CAF_ADD_ATOM(transport_tests, test, block_atom, "block")
+CAF_END_TYPE_ID_BLOCK(transport_tests)
+// clang-format on
+HAWSER_ERROR_CODE(test::test_code);
+
+namespace test {
 
 struct test_config : actors::config {
   explicit test_config(const std::string& group,
                        const std::function<void(actors::transport_options&)>& change = {}) {
     transport.group = group;
-    add_message_type<point>("test::point");
-    add_message_type<calculator>("test::calculator");
-    set("scheduler.max-threads", 2);
+    actors::add_messages<caf::id_block::transport_tests>(*this);
+    actors::set_scheduler_threads(*this, 2);
     if (change) change(transport);
   }
 };
@@ -76,37 +100,30 @@ struct node {
   caf::scoped_actor self;
 };
 
-// What the actors below are asked.
-using hold_atom = caf::atom_constant<caf::atom("hold")>;
-using quit_atom = caf::atom_constant<caf::atom("quit")>;
-using who_atom = caf::atom_constant<caf::atom("who")>;
-using count_atom = caf::atom_constant<caf::atom("count")>;
-using link_atom = caf::atom_constant<caf::atom("linkto")>;
-using unlink_atom = caf::atom_constant<caf::atom("unlink")>;
-using forward_atom = caf::atom_constant<caf::atom("forward")>;
-using block_atom = caf::atom_constant<caf::atom("block")>;
-
 struct echo_state {
   std::vector<caf::response_promise> held;
   int count = 0;
-  std::vector<caf::actor> seen;
+  std::vector<actors::shared_bytes> kept;
 };
 
 /// Answers with what it gets, and does what the tests need an actor elsewhere for.
-inline caf::behavior echo(caf::stateful_actor<echo_state>* self) {
+inline caf::behavior echo(actors::stateful_actor<echo_state>* self) {
   return {
       [](int x) { return x; },
       [](const std::string& text) { return text; },
       [](const point& p) { return p; },
-      [](const std::vector<char>& bytes) { return bytes; },
+      [](const char_vector& bytes) { return bytes; },
       [](const caf::actor& handle) { return handle; },
+      [](const actors::shared_bytes& bytes) { return bytes; },
+      [=](hold_atom, const actors::shared_bytes& bytes) { self->state.kept.push_back(bytes); },
+      [](add_to_atom, const shared_ints& numbers, int what) {
+        for (int& one : numbers->span()) one += what;
+      },
       [](who_atom) { return static_cast<int>(getpid()); },
       [=](hold_atom) { self->state.held.push_back(self->make_response_promise()); },
       [=](count_atom) { return self->state.count; },
       [=](count_atom, int by) { self->state.count += by; },
-      [=](quit_atom, int code) {
-        self->quit(caf::error{static_cast<std::uint8_t>(code), caf::atom("test")});
-      },
+      [=](quit_atom, int code) { self->quit(error_of(static_cast<test_code>(code))); },
       [=](link_atom, const caf::actor& to) { self->link_to(to); },
       [=](forward_atom, const caf::actor& to, int x) { return self->delegate(to, x); },
       [=](block_atom, const caf::actor& to, int x) -> caf::result<int> {
@@ -123,7 +140,7 @@ inline caf::behavior echo(caf::stateful_actor<echo_state>* self) {
 }
 
 /// Counts the exit messages it gets, and lives on.
-inline caf::behavior trapper(caf::stateful_actor<echo_state>* self) {
+inline caf::behavior trapper(actors::stateful_actor<echo_state>* self) {
   self->set_exit_handler([=](caf::exit_msg&) { ++self->state.count; });
   return {[=](count_atom) { return self->state.count; },
           [=](link_atom, const caf::actor& to) {

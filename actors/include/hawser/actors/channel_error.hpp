@@ -27,7 +27,7 @@ caf::error make_error(channel_error code);
 /// With the words of an exception.
 caf::error make_error(channel_error code, std::string context);
 
-/// Has `system.render(error)` show these errors in words.
+/// Has `render(system, error)` show these errors in words.
 void add_channel_errors(caf::actor_system_config& config);
 
 /// To a consumer's handler, if asked for: the queue is closed and drained.
@@ -35,7 +35,7 @@ struct channel_end {
   std::string channel;
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, channel_end& x) {
+  friend auto inspect(Inspector& f, channel_end& x) {
     HAWSER_INSPECT(f, "hawser::actors::channel_end", x.channel);
   }
 };
@@ -46,9 +46,19 @@ struct send_rejected {
   channel_error reason{};
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, send_rejected& x) {
+  friend auto inspect(Inspector& f, send_rejected& x) {
     HAWSER_INSPECT(f, "hawser::actors::send_rejected", x.channel, x.reason);
   }
 };
 
 }  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_channels, 2010)
+  CAF_ADD_TYPE_ID(hawser_channels, (hawser::actors::channel_error))
+  CAF_ADD_TYPE_ID(hawser_channels, (hawser::actors::channel_end))
+  CAF_ADD_TYPE_ID(hawser_channels, (hawser::actors::send_rejected))
+CAF_END_TYPE_ID_BLOCK(hawser_channels)
+// clang-format on
+HAWSER_ERROR_CODE(hawser::actors::channel_error);
+HAWSER_REGISTER(hawser_channels);

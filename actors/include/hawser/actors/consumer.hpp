@@ -26,7 +26,6 @@
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/behavior.hpp>
-#include <caf/duration.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/result.hpp>
 
@@ -57,10 +56,21 @@ struct consumer_counters {
   std::uint64_t returned = 0;   ///< Given back to the queue: an error, or no answer in time.
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, consumer_counters& x) {
+  friend auto inspect(Inspector& f, consumer_counters& x) {
     HAWSER_INSPECT(f, "hawser::actors::consumer_counters", x.delivered, x.acked, x.returned);
   }
 };
+
+}  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_consumer, 2014)
+  CAF_ADD_TYPE_ID(hawser_consumer, (hawser::actors::consumer_counters))
+CAF_END_TYPE_ID_BLOCK(hawser_consumer)
+// clang-format on
+HAWSER_REGISTER(hawser_consumer);
+
+namespace hawser::actors {
 
 /// The consumer actor. It ends
 ///   - normally, when the queue is closed and drained: monitor it to get to know;
@@ -104,7 +114,7 @@ class consumer : public caf::event_based_actor {
       wait_.cancel();
       go_on();
     });
-    send(this, detail::wake_atom::value);
+    send(this, detail::wake_atom_v);
     return {
         [this](detail::wake_atom) {
           wait_.ended();
@@ -135,18 +145,17 @@ class consumer : public caf::event_based_actor {
 
   void hand_over(shm::lease<T> lease) {
     const auto timeout = options_.answer_timeout.count() > 0
-                             ? caf::duration{options_.answer_timeout}
-                             : caf::duration{caf::infinite};
+                             ? detail::request_timeout{options_.answer_timeout}
+                             : detail::request_timeout{caf::infinite};
+    const std::uint64_t number = ++counters_.delivered;
     auto request = this->request(handler_, timeout, copy_of(*lease));
-    const caf::message_id id = request.id();
-    held_.emplace(id.integer_value(), std::move(lease));
-    ++counters_.delivered;
-    add_multiplexed_response_handler(
-        id, detail::any_answer([this, id](bool well) { answered(id, well); }));
+    held_.emplace(number, std::move(lease));
+    detail::await_answer(*this, std::move(request),
+                         [this, number](bool well) { answered(number, well); });
   }
 
-  void answered(caf::message_id id, bool well) {
-    const auto entry = held_.find(id.integer_value());
+  void answered(std::uint64_t number, bool well) {
+    const auto entry = held_.find(number);
     if (entry == held_.end()) return;
     if (well) entry->second.ack();
     ++(well ? counters_.acked : counters_.returned);

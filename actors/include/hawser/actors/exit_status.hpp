@@ -51,7 +51,7 @@ class exit_status {
   friend bool operator==(const exit_status&, const exit_status&) = default;
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, exit_status& x) {
+  friend auto inspect(Inspector& f, exit_status& x) {
     HAWSER_INSPECT(f, "hawser::actors::exit_status", x.kind_, x.number_, x.dumped_core_, x.escaped_,
                    x.exception_.type, x.exception_.message);
   }
@@ -78,3 +78,10 @@ class exit_status {
 std::string to_string(const exit_status& status);
 
 }  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_exits, 2020)
+  CAF_ADD_TYPE_ID(hawser_exits, (hawser::actors::exit_status))
+CAF_END_TYPE_ID_BLOCK(hawser_exits)
+// clang-format on
+HAWSER_REGISTER(hawser_exits);

@@ -29,7 +29,15 @@ caf::error make_error(peer_error code);
 /// With what is known about it: "process 4711 was killed by signal 9 (Killed)".
 caf::error make_error(peer_error code, std::string context);
 
-/// Has `system.render(error)` show these errors in words. A `config` does so already.
+/// Has `render(system, error)` show these errors in words. A `config` does so already.
 void add_peer_errors(caf::actor_system_config& config);
 
 }  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_peers, 2030)
+  CAF_ADD_TYPE_ID(hawser_peers, (hawser::actors::peer_error))
+CAF_END_TYPE_ID_BLOCK(hawser_peers)
+// clang-format on
+HAWSER_ERROR_CODE(hawser::actors::peer_error);
+HAWSER_REGISTER(hawser_peers);

@@ -53,6 +53,12 @@ struct process_options {
   std::chrono::milliseconds stop_timeout{2'000};    ///< From terminate to kill, in ~process.
   /// A stop requested here ends the wait for a child that starts: it is killed, and spawn throws.
   std::stop_token give_up{};
+  /// Started is who has called this_process::ready(), within start_timeout; not who runs.
+  bool await_ready = false;
+  /// What the child has for standard output and error, if not ours: descriptors of ours, which the
+  /// caller keeps and closes. The child's stdout is then line-buffered, as on a terminal.
+  int standard_output = -1;
+  int standard_error = -1;
 };
 
 /// How a process ended, as a message; `process::on_exit` sends it.
@@ -62,10 +68,21 @@ struct process_down {
   exit_status status;
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, process_down& x) {
+  friend auto inspect(Inspector& f, process_down& x) {
     HAWSER_INSPECT(f, "hawser::actors::process_down", x.pid, x.name, x.status);
   }
 };
+
+}  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_process, 2021)
+  CAF_ADD_TYPE_ID(hawser_process, (hawser::actors::process_down))
+CAF_END_TYPE_ID_BLOCK(hawser_process)
+// clang-format on
+HAWSER_REGISTER(hawser_process);
+
+namespace hawser::actors {
 
 namespace detail {
 struct child_record;
@@ -175,6 +192,8 @@ class process {
   bool running() const;
   /// Nothing while it runs.
   std::optional<exit_status> status() const;
+  /// When this process last heard its this_process::alive(). Nothing: never.
+  std::optional<clock::time_point> last_alive() const;
 
   /// Waits until the process has ended and its exit callbacks have returned. May be called
   /// again, and by several threads.

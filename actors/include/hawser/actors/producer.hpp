@@ -4,7 +4,7 @@
 /// auto jobs = spawn_producer(system, shm::queue<job>{open_or_create, "jobs"});
 /// self->send(jobs, job{1, "resize.png"});                      // pushed soon
 /// self->request(jobs, 1s, job{2, "crop.png"}).then([] {...});  // answered once pushed
-/// self->send(jobs, close_atom::value);                         // pushes the rest, and closes
+/// self->send(jobs, close_atom_v);                         // pushes the rest, and closes
 /// ```
 /// While the queue is full, messages wait here in the order they came, in a buffer that is
 /// bounded for sends and for requests apart: whoever sends requests and waits for their answers
@@ -49,10 +49,21 @@ struct producer_counters {
   std::uint64_t rejected = 0;  ///< Sends and requests that are not, and never will be.
 
   template <class Inspector>
-  friend typename Inspector::result_type inspect(Inspector& f, producer_counters& x) {
+  friend auto inspect(Inspector& f, producer_counters& x) {
     HAWSER_INSPECT(f, "hawser::actors::producer_counters", x.pushed, x.waiting, x.rejected);
   }
 };
+
+}  // namespace hawser::actors
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(hawser_producer, 2015)
+  CAF_ADD_TYPE_ID(hawser_producer, (hawser::actors::producer_counters))
+CAF_END_TYPE_ID_BLOCK(hawser_producer)
+// clang-format on
+HAWSER_REGISTER(hawser_producer);
+
+namespace hawser::actors {
 
 /// The producer actor. `close_atom`, sent or requested, makes it push what waits, close the
 /// queue, answer, and quit; an exit message does the same without closing (at once for `kill`,

@@ -16,6 +16,17 @@ bool is_child() noexcept;
 
 pid_t pid() noexcept;
 
+/// Tells the parent that all is prepared: see process_options::await_ready. Again: does nothing.
+/// Blocks     Never.
+/// Threads    Any.
+void ready() noexcept;
+
+/// Tells the parent that work goes on: see process_child_options::hang_timeout. To be called by what
+/// would stop if the process hung, a few times within that time.
+/// Blocks     Never.
+/// Threads    Any.
+void alive() noexcept;
+
 /// The process that started this one. A detached process whose parent is gone has another one
 /// (as a rule 1).
 pid_t parent_pid() noexcept;

@@ -29,11 +29,15 @@ struct transport_options {
   /// The mark: how many bytes may wait for one peer in front of a full ring, in this process.
   std::size_t backlog_bytes = 16 * 1024 * 1024;
   backlog_policy backlog = backlog_policy::wait;
+  /// A message of more bytes goes by way of memory that is lent to its receiver, which nobody copies.
+  /// 0: all messages go through the ring.
+  std::size_t loan_bytes = std::size_t{1} << 20;
   /// A peer that has not answered for so long counts as dead. 0: is never looked for.
   std::chrono::milliseconds hang_timeout{10'000};
-  /// Whether the transport's thread runs the event-based actors that it has woken; those that take
-  /// long go to the scheduler's threads.
-  bool inline_resume = true;
+  /// The transport's thread runs the event-based actors that it has woken, for a few messages at a
+  /// time; those that take longer than this, three times in a row, go to the scheduler's threads for
+  /// a second. 0: all go there.
+  std::chrono::microseconds inline_max{200};
 };
 
 }  // namespace hawser::actors

@@ -177,6 +177,8 @@ class array {
   /// Errors     `system`: the disk's.
   void sync() { core_->sync(); }
 
+  /// Whether it is a file of its own, rather than in shared memory.
+  [[nodiscard]] bool is_file() const noexcept { return core_->is_file(); }
   /// The name, or the path as it was given.
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }
 

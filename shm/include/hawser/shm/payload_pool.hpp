@@ -174,8 +174,9 @@ class [[nodiscard]] payload {
 ///            instructions; one that is *stopped* (SIGSTOP) exactly there stops loans.
 /// Threads    All member functions, from any threads. Moving and destroying: one thread, with no
 ///            other inside. Not from signal handlers.
-/// Crash      Whatever a process holds is free again within milliseconds of its death; what it has
-///            sent is not touched.
+/// Crash      Whatever a process holds is free again within milliseconds of its death, if somebody
+///            waits for a loan or has called `watch`, else at the next loan that finds nothing free;
+///            what it has sent is not touched.
 class payload_pool {
  public:
   /// Creates the pool. A stale one of the same name is replaced.
@@ -226,6 +227,15 @@ class payload_pool {
   [[nodiscard]] async_wait_handle async_wait(std::size_t bytes, std::function<void()> callback) {
     return async_wait_handle{core_->async_wait(bytes, std::move(callback))};
   }
+
+  /// Has Hawser's thread give back what processes hold that are killed, within milliseconds: of those
+  /// that have opened the pool by now. Without it that waits for the next loan that finds nothing
+  /// free, or for somebody who waits for one.
+  /// Blocks     Never. Starts the thread.
+  void watch() noexcept { core_->channel().watch(); }
+
+  /// Whether `loan` is of this pool: then it can be sent through the channels of it.
+  [[nodiscard]] bool owns(const payload& loan) const noexcept { return loan.core_ == core_; }
 
   [[nodiscard]] payload_pool_counters counters() const;
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }

@@ -1,6 +1,8 @@
 /// Running an actor as a process of its own: the child's side.
 #pragma once
 
+#include <hawser/actors/caf_compat.hpp>
+
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/actor_config.hpp>
@@ -61,7 +63,7 @@ int run_actor(const child_environment& environment, Spawn spawn) {
 
 inline caf::error report_and_quit(caf::scheduled_actor*, std::exception_ptr& escaped) {
   report_exception(escaped);
-  return caf::make_error(caf::exit_reason::unhandled_exception);
+  return unhandled_exception();
 }
 
 /// Spawns a CAF function, with its escaping exceptions told to the parent. A handler that the
@@ -93,8 +95,7 @@ class reporting : public Actor {
   template <class... Args>
   explicit reporting(caf::actor_config& config, Args&&... arguments)
       : Actor(config, std::forward<Args>(arguments)...) {
-    using function = caf::error (*)(caf::scheduled_actor*, std::exception_ptr&);
-    const auto* handler = this->exception_handler_.template target<function>();
+    const auto* handler = this->exception_handler_.template target<exception_handler_function>();
     if (handler != nullptr && *handler == &caf::scheduled_actor::default_exception_handler)
       this->set_exception_handler(report_and_quit);
   }

@@ -59,10 +59,20 @@ struct stored<char*> {
 template <class T>
 using stored_t = typename stored<std::decay_t<T>>::type;
 
+/// Its bytes as they are.
+template <class T>
+void put(byte_buffer& out, T value) {
+  const char* const bytes = reinterpret_cast<const char*>(&value);
+  out.insert(out.end(), bytes, bytes + sizeof value);
+}
+
 template <class T>
 caf::error save_argument(byte_buffer& out, const T& value) {
   if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return save(out, value.native());
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    put(out, value);
+    return caf::none;
   } else if constexpr (is_optional<T>) {
     if (caf::error reason = save(out, value.has_value())) return reason;
     return value ? save_argument(out, *value) : caf::none;
@@ -88,11 +98,21 @@ struct byte_source {
 };
 
 template <class T>
+bool take(byte_source& from, T& value) {
+  if (from.size < sizeof(T)) return false;
+  std::memcpy(&value, from.data, sizeof(T));
+  from.skip(sizeof(T));
+  return true;
+}
+
+template <class T>
 caf::error load_argument(byte_source& from, T& value) {
   if constexpr (std::is_same_v<T, std::filesystem::path>) {
     std::string text;
     if (caf::error reason = load_argument(from, text)) return reason;
     value = std::move(text);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    if (!take(from, value)) return caf::make_error(caf::sec::end_of_stream);
   } else if constexpr (is_optional<T>) {
     bool has_value = false;
     if (caf::error reason = load_argument(from, has_value)) return reason;
@@ -108,6 +128,22 @@ caf::error load_argument(byte_source& from, T& value) {
     from.skip(sizeof(T));
   }
   return caf::none;
+}
+
+/// The same, where an error is none: `refuse(words)` throws. Numbers, which most values are, do not pay
+/// for the object.
+template <class T, class Refuse>
+void save_or(byte_buffer& out, const T& value, Refuse refuse) {
+  if constexpr (std::is_arithmetic_v<T>) put(out, value);
+  else if (const caf::error failed = save_argument(out, value)) refuse(caf::to_string(failed));
+}
+template <class T, class Refuse>
+void load_or(byte_source& from, T& value, Refuse refuse) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    if (!take(from, value)) refuse("its end is missing");
+  } else if (const caf::error failed = load_argument(from, value)) {
+    refuse(caf::to_string(failed));
+  }
 }
 
 template <class... Ts>

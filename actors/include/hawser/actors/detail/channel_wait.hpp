@@ -26,7 +26,7 @@ class channel_wait {
     if (std::exchange(waiting_, true)) return;
     handle_ = queue.async_wait(what, [weak = caf::weak_actor_ptr{self->ctrl()}] {
       if (auto strong = weak.lock())
-        caf::anon_send(caf::actor_cast<caf::actor>(strong), wake_atom::value);
+        caf::anon_send(caf::actor_cast<caf::actor>(strong), wake_atom_v);
     });
   }
 

@@ -36,6 +36,7 @@ class array_core {
   std::byte* data() const noexcept { return data_; }
   const array_geometry& geometry() const noexcept { return geometry_; }
   const std::string& name() const noexcept { return channel_.name(); }
+  bool is_file() const noexcept { return is_file_; }
   void sync() { channel_.sync(); }
   void look_for_dead() { channel_.look_for_dead(true); }
 
@@ -125,6 +126,7 @@ class array_core {
   }
 
   attachment channel_;
+  bool is_file_;
   array_geometry geometry_;  // checked when attached; what others may write later does not count
   std::byte* parts_;
   std::byte* places_;  // of the elements

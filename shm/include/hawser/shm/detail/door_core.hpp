@@ -41,10 +41,12 @@ class door_core {
   template <class News>
   bool wait(News news, const deadline& until) {
     channel_.tag();  // a forked child takes its place: its sleep is to be a participant's
-    if (news() || spin_.until(news)) return true;
+    if (news()) return true;
+    const auto began = std::chrono::steady_clock::now();
+    if (spin_.until(news)) return true;
     for (;;) {
       const std::uint32_t key = announce();
-      if (news()) return spin_.ended_too_early(), true;
+      if (news()) return spin_.slept(std::chrono::steady_clock::now() - began), true;
       if (!sleep(key, until)) return news();
     }
   }

@@ -155,6 +155,10 @@ class pipe_core {
   }
   /// Whether half of the ring away from us is free: then every record has room.
   bool has_room() const noexcept;
+  /// How many records the other end has taken.
+  std::uint64_t read_by_peer() const noexcept {
+    return body_->to[other_].received.load(std::memory_order_acquire);
+  }
   /// Bytes that wait in the ring towards us, headers included.
   std::size_t waiting() const noexcept;
 

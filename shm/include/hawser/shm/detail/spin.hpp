@@ -1,11 +1,15 @@
 /// Spinning before sleeping, for as long as that has been worth it lately.
 #pragma once
 
+#include <hawser/shm/detail/fence.hpp>
 #include <hawser/shm/detail/futex.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+
+#include <sched.h>
 
 namespace hawser::shm::detail {
 
@@ -30,6 +34,9 @@ class adaptive_spin {
       // Each look takes the line away from whoever is about to write it: rarer, the longer it takes.
       const std::uint32_t pauses = std::min(32U, 1 + i / 4);
       for (std::uint32_t p = 0; p < pauses; ++p) cpu_relax();
+#if !defined(HAWSER_TSAN)  // threads that take turns hide their races
+      if (pauses == 32) sched_yield();
+#endif
       i += cost + pauses;
     }
     turns_.store(std::max(least, turns - turns / 4), std::memory_order_relaxed);
@@ -42,8 +49,14 @@ class adaptive_spin {
     turns_.store(std::min(most, 2 * turns_.load(std::memory_order_relaxed)),
                  std::memory_order_relaxed);
   }
+  /// It came so long after the spinning had begun. To fall asleep and to be woken takes about as long
+  /// as `worth`, of which most is the other side's time: who mostly waits for less spins so long.
+  void slept(std::chrono::nanoseconds all) noexcept {
+    if (all < worth) ended_too_early();
+  }
 
  private:
+  static constexpr std::chrono::microseconds worth{100};
   static constexpr std::uint32_t least = 64, most = 4096;
   std::atomic<std::uint32_t> turns_{256};
 };

@@ -1,4 +1,6 @@
-#include "content.hpp"
+// The values of a message in CAF 0.17.
+
+#include "transport/content.hpp"
 
 #include <hawser/actors/peer_error.hpp>
 
@@ -38,7 +40,7 @@ caf::expected<caf::type_erased_value_ptr> make_value(const caf::uniform_type_inf
     in.skip(length);
     value = types.make_value(name);
     if (!value)
-      return broken("type \"" + name + "\" is not known here; add_message_type it to the config");
+      return broken("type \"" + name + "\" is not known here; add_messages it to the config");
   }
   if (!value) return broken("there is no type " + std::to_string(number));
   return value;
@@ -46,14 +48,14 @@ caf::expected<caf::type_erased_value_ptr> make_value(const caf::uniform_type_inf
 
 }  // namespace
 
-caf::error save_content(caf::actor_system& system, frame_buffer& out,
-                        const caf::type_erased_tuple& content) {
-  const std::size_t count = content.size();
+template <class Buffer>
+caf::error save_content(caf::actor_system& system, Buffer& out, const message_values& values) {
+  const std::size_t count = values.size();
   if (count > std::numeric_limits<element_count>::max())
     return make_error(peer_error::not_encodable, "more than 65535 values");
   append(out, static_cast<element_count>(count));
   for (std::size_t i = 0; i < count; ++i) {
-    const caf::rtti_pair type = content.type(i);
+    const caf::rtti_pair type = values.type(i);
     append(out, type.first);
     if (type.first == 0) {
       const std::string& name = system.types().portable_name(type);
@@ -61,18 +63,21 @@ caf::error save_content(caf::actor_system& system, frame_buffer& out,
           name.size() > std::numeric_limits<name_length>::max())
         return make_error(peer_error::not_encodable,
                           "type " + caf::detail::pretty_type_name(*type.second) +
-                              " is not known here; add_message_type it to the config");
+                              " is not known here; add_messages it to the config");
       append(out, static_cast<name_length>(name.size()));
-      out.insert(out.end(), name.begin(), name.end());
+      out.insert(out.end(), name.data(), name.data() + name.size());
     }
-    caf::serializer_impl<frame_buffer> sink{system, out};
-    if (const caf::error reason = content.save(i, sink))
+    caf::serializer_impl<Buffer> writer{system, out};
+    if (const caf::error reason = values.save(i, writer))
       return make_error(peer_error::not_encodable, system.render(reason));
   }
   return caf::none;
 }
 
-caf::expected<caf::message> load_content(caf::execution_unit& unit, const std::byte* data,
+template caf::error save_content(caf::actor_system&, frame_buffer&, const message_values&);
+template caf::error save_content(caf::actor_system&, message_buffer&, const message_values&);
+
+caf::expected<caf::message> load_content(execution_unit& unit, const std::byte* data,
                                          std::size_t bytes) {
   try {
     frame_reader in{data, bytes};
@@ -84,10 +89,10 @@ caf::expected<caf::message> load_content(caf::execution_unit& unit, const std::b
     for (unsigned i = 0; i < count; ++i) {
       auto value = make_value(unit.system().types(), in);
       if (!value) return std::move(value.error());
-      caf::binary_deserializer source{&unit, reinterpret_cast<const char*>(in.rest()), in.left()};
-      if (const caf::error reason = (*value)->load(source))
+      caf::binary_deserializer reader{&unit, reinterpret_cast<const char*>(in.rest()), in.left()};
+      if (const caf::error reason = (*value)->load(reader))
         return broken("value " + std::to_string(i) + ": " + unit.system().render(reason));
-      in.skip(in.left() - source.remaining());
+      in.skip(in.left() - reader.remaining());
       values->append(std::move(*value));
     }
     return caf::message{caf::detail::message_data::cow_ptr{std::move(values)}};
