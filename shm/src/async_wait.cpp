@@ -1,8 +1,8 @@
 // Waits without a thread: the monitor's other half.
 //
 // A wait is armed by setting a bit on the channel's event and the same bit in our participant's
-// row; whoever then changes something clears both and rings our doorbell. So a row whose bit is
-// set says that nothing has happened since, and a thousand idle waits cost a thousand loads.
+// row; whoever then changes something clears both and rings our doorbell, saying where. Only the waits of
+// that segment are looked at; and a row whose bit is set says that nothing has happened since.
 //
 //   E1  arm: row.armed |= bit; event.announce (a fence); does it hold?
 //       notifier: publish; event bits; row.armed &= ~bit; ring
@@ -50,13 +50,42 @@ std::uint64_t monitor::add(async_request request) {
     if (!running_) throw no_monitor(channel);
     prepare_row(channel);
   }
+  if (!condition) unlooked_.push_back(next_wait_);
+  const auto entry = insert_wait(std::move(request));
+  entry->second.condition = condition;
+  if (!condition) {  // the thread arms it and looks whether it holds already
+    set_waiting(entry->second, true);
+    nudge();
+  }
+  return entry->first;
+}
+
+monitor::waits::iterator monitor::insert_wait(async_request request) {
   const std::uint64_t id = next_wait_++;
-  wait& one = waits_.try_emplace(id).first->second;
-  one.request = std::move(request);
-  one.condition = condition;
-  one.waiting = !condition;
-  if (!condition) nudge();  // the thread arms it and looks whether it holds already
-  return id;
+  const std::uint64_t inode = request.channel->inode();
+  waits_in_[inode].push_back(id);
+  const auto entry = waits_.try_emplace(id).first;
+  entry->second.inode = inode;
+  entry->second.request = std::move(request);
+  return entry;
+}
+
+monitor::waits::iterator monitor::erase_wait(waits::iterator entry) noexcept {
+  set_waiting(entry->second, false);
+  if (const auto there = waits_in_.find(entry->second.inode); there != waits_in_.end()) {
+    std::erase(there->second, entry->first);
+    if (there->second.empty()) waits_in_.erase(there);
+  }
+  return waits_.erase(entry);
+}
+
+/// Also to be called when it may have changed who watches the channel.
+void monitor::set_waiting(wait& one, bool waiting) noexcept {
+  waiting_ -= std::exchange(one.waiting, waiting) ? 1U : 0U;
+  waiting_ += waiting ? 1U : 0U;
+  uncovered_ -= one.uncovered ? 1U : 0U;
+  one.uncovered = waiting && !one.request.channel->covered_;
+  uncovered_ += one.uncovered ? 1U : 0U;
 }
 
 void monitor::cancel(std::uint64_t id) noexcept {
@@ -70,7 +99,7 @@ void monitor::cancel(std::uint64_t id) noexcept {
     if (!on_monitor_thread) callback_done_.wait(hold, [&] { return !waits_.contains(id); });
     return;
   }
-  waits_.erase(entry);
+  erase_wait(entry);
 }
 
 bool monitor::holds(std::uint64_t id) {
@@ -102,7 +131,7 @@ bool monitor::arm(std::uint64_t id, std::function<void()> callback) {
   one.armed = false;
   if (look(one)) return true;
   one.request.callback.swap(callback);
-  one.waiting = true;
+  set_waiting(one, true);
   if (const int wanted = next_timeout_ms();
       wanted >= 0 && (timeout_ms_ < 0 || wanted < timeout_ms_))
     nudge();
@@ -118,6 +147,7 @@ bool monitor::look(wait& one) {
       !(std::exchange(one.doubted, false) && request.holds()))
     return false;            // nothing has happened since we looked last
   look_at_members(channel);  // who attaches rings, so that we watch it from now on
+  set_waiting(one, one.waiting);
   // Somebody rang: other waits for the same bit, which we set again, have not looked yet.
   const std::uint32_t bit = HAWSER_MUTATE(wait_row_not_armed, request.bit, 0U);
   if ((row.armed.fetch_or(bit, std::memory_order_acq_rel) & request.bit) == 0)  // E1
@@ -129,17 +159,33 @@ bool monitor::look(wait& one) {
   return request.holds();
 }
 
+/// The waits to be looked at.
+std::vector<std::uint64_t> monitor::take_rung() {
+  std::vector<std::uint64_t> ids = std::exchange(unlooked_, {});
+  const auto add_rung = [&](rung_segments& rung) {
+    const rung_segments now = std::exchange(rung, {});
+    if (now.all) {
+      for (const auto& [id, one] : waits_) ids.push_back(id);
+      return;
+    }
+    for (const std::uint64_t inode : now.inodes)
+      if (const auto there = waits_in_.find(inode); there != waits_in_.end())
+        ids.insert(ids.end(), there->second.begin(), there->second.end());
+  };
+  add_rung(rung_);
+  add_rung(rung_by_itself);
+  return ids;
+}
+
 void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
-  rung_by_itself = false;
-  for (auto entry = waits_.begin(); entry != waits_.end();) {
+  for (const std::uint64_t id : take_rung()) {
+    auto entry = waits_.find(id);
+    if (entry == waits_.end()) continue;
     wait& one = entry->second;
     // One that is running is served by a thread that its own callback replaced.
-    if (!one.waiting || one.running || !look(one)) {
-      ++entry;
-      continue;
-    }
-    const std::uint64_t id = entry->first;
-    one.waiting = one.armed = false;
+    if (!one.waiting || one.running || !look(one)) continue;
+    one.armed = false;
+    set_waiting(one, false);
     one.running = true;
     {
       const std::function<void()> callback = std::exchange(one.request.callback, {});
@@ -149,14 +195,13 @@ void monitor::serve_waits(std::unique_lock<std::mutex>& hold) {
     hold.lock();
     if (entry = waits_.find(id); entry != waits_.end()) {
       entry->second.running = false;
-      if (!entry->second.condition || entry->second.ended) waits_.erase(entry);
+      if (!entry->second.condition || entry->second.ended) erase_wait(entry);
     }
     callback_done_.notify_all();
-    entry = waits_.upper_bound(id);
   }
 }
 
-void monitor::doubt_waits() noexcept {
+void monitor::doubt_waits() {
   if (waits_.empty()) return;
   auto entry = waits_.upper_bound(doubted_);
   int left = doubted_at_once;
@@ -165,11 +210,13 @@ void monitor::doubt_waits() noexcept {
     wait& one = entry->second;
     if (!one.waiting) continue;
     if (one.request.channel->covered_) {
+      if (left == 0 && uncovered_ == 0) return;
       if (left == 0) continue;
       --left;
       doubted_ = entry->first;
     }
     one.doubted = true;
+    unlooked_.push_back(entry->first);
     one.request.channel->look_for_dead();
   }
 }
@@ -181,10 +228,10 @@ std::vector<std::function<void()>> monitor::forget_waits(const attachment& chann
     if (one.request.channel == &channel) {
       if (one.waiting) dropped.push_back(std::move(one.request.callback));
       if (!one.running) {
-        entry = waits_.erase(entry);
+        entry = erase_wait(entry);
         continue;
       }
-      one.waiting = false;  // by its own callback: erased when that has returned
+      set_waiting(one, false);  // by its own callback: erased when that has returned
       one.ended = true;
     }
     ++entry;
@@ -194,12 +241,19 @@ std::vector<std::function<void()>> monitor::forget_waits(const attachment& chann
 
 void monitor::disarm_after_fork() noexcept {
   // Callbacks belong to the parent.
-  std::erase_if(waits_,
-                [](const auto& entry) { return !entry.second.condition || entry.second.ended; });
-  for (auto& [id, one] : waits_) {
-    one.waiting = one.armed = one.doubted = one.running = false;
+  for (auto entry = waits_.begin(); entry != waits_.end();) {
+    wait& one = entry->second;
+    if (!one.condition || one.ended) {
+      entry = erase_wait(entry);
+      continue;
+    }
+    set_waiting(one, false);
+    one.armed = one.doubted = one.running = false;
     one.request.callback = {};
+    ++entry;
   }
+  rung_ = {};
+  unlooked_.clear();
 }
 
 std::uint64_t add_async_wait(async_request request) {

@@ -20,10 +20,6 @@ namespace {
 
 std::atomic<bool> slices_on{true};
 
-// A sleeper that nobody woke looks for dead participants itself: seldom when the monitor
-// watches all of them, often when it cannot (another pid namespace, no membarrier).
-constexpr std::chrono::milliseconds slice_watched{250}, slice_unwatched{5};
-
 std::int64_t coarse_ns() noexcept {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -61,8 +57,9 @@ bool attachment::sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected,
   const auto start = clock::now();
   if (until && start >= *until) return false;
   const bool watched = monitor::instance().watch(*this);
+  // Who is not woken looks for dead participants itself.
   std::chrono::nanoseconds slice{-1};
-  if (wait_slices()) slice = watched ? slice_watched : slice_unwatched;
+  if (wait_slices()) slice = watched ? backstop : look_at_locks;
 
   auto timeout = slice;
   if (until) {
@@ -81,7 +78,7 @@ void attachment::look_for_dead(bool now) {
     if (!wait_slices()) return;
     const std::int64_t time = coarse_ns();
     std::int64_t last = looked_ns_.load(std::memory_order_relaxed);
-    if (time - last < std::chrono::nanoseconds{slice_unwatched}.count() ||
+    if (time - last < std::chrono::nanoseconds{look_at_locks}.count() ||
         !looked_ns_.compare_exchange_strong(last, time, std::memory_order_relaxed))
       return;
   }
@@ -124,7 +121,7 @@ void attachment::ring(std::uint32_t bits) noexcept {
     participant_row& row = layout().rows[id];
     if ((row.armed.load(std::memory_order_relaxed) & bits) == 0) continue;
     if ((row.armed.fetch_and(~bits, std::memory_order_acq_rel) & bits) != 0)
-      ring_doorbell(row.doorbell.load(std::memory_order_relaxed));
+      ring_doorbell(row.doorbell.load(std::memory_order_relaxed), inode_);
   }
 }
 
@@ -136,7 +133,7 @@ void attachment::ring_all() noexcept {
     const std::uint64_t doorbell = row.doorbell.load(std::memory_order_relaxed);
     if (row.tag.load(std::memory_order_acquire) == 0 || doorbell == 0) continue;
     row.armed.store(0, std::memory_order_release);
-    ring_doorbell(doorbell);
+    ring_doorbell(doorbell, inode_);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include <poll.h>
 #include <pthread.h>
@@ -18,7 +19,7 @@
 namespace hawser::shm::detail {
 
 thread_local bool on_monitor_thread = false;
-thread_local bool rung_by_itself = false;
+thread_local rung_segments rung_by_itself;
 
 namespace {
 
@@ -222,42 +223,45 @@ void monitor::nudge() noexcept {
 int monitor::next_timeout_ms() const {
   if (!dying_.empty()) return 1;
   if (!wait_slices()) return -1;
-  int timeout = -1;
-  for (const auto& [id, one] : waits_) {
-    if (!one.waiting) continue;
-    timeout = 250;
-    if (!one.request.channel->covered_) return 5;
-  }
-  return timeout;
+  if (uncovered_ != 0) return static_cast<int>(look_at_locks.count());
+  return waiting_ != 0 ? static_cast<int>(backstop.count()) : -1;
 }
 
 void monitor::run(std::uint64_t round, int epoll, int control) {
   std::unique_lock hold{mutex_};
   on_monitor_thread = true;
   while (round == round_) {
-    std::array<epoll_event, 32> events;
-    timeout_ms_ = rung_by_itself ? 0 : next_timeout_ms();
-    const int timeout = timeout_ms_;
-    const int doorbell = socket_.get();
-    hold.unlock();
-    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout);
-    hold.lock();
-    if (round != round_) return;
-    for (int i = 0; i < count; ++i) {
-      const std::uint64_t about = events[static_cast<std::size_t>(i)].data.u64;
-      if (about == about_control) {
-        eventfd_t value;
-        eventfd_read(control, &value);
-      } else if (about == about_doorbell) {
-        drain_doorbell(doorbell);
-      } else {
-        peer_died(static_cast<std::uint32_t>(about));
-      }
-    }
-    bury();
-    if (count == 0) doubt_waits();
+    timeout_ms_ = rung_by_itself.any() ? 0 : next_timeout_ms();
+    listen(hold, round, epoll, control);
+    if (round != round_) break;
     serve_waits(hold);
   }
+  // A callback has replaced us: what it rang since is the next thread's.
+  rung_.add(std::exchange(rung_by_itself, {}));
+  if (rung_.any()) nudge();
+}
+
+void monitor::listen(std::unique_lock<std::mutex>& hold, std::uint64_t round, int epoll,
+                     int control) {
+  std::array<epoll_event, 32> events;
+  const int timeout = timeout_ms_, doorbell = socket_.get(), doorbell_keeps = socket_keeps_;
+  hold.unlock();
+  const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout);
+  hold.lock();
+  if (round != round_) return;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t about = events[static_cast<std::size_t>(i)].data.u64;
+    if (about == about_control) {
+      eventfd_t value;
+      eventfd_read(control, &value);
+    } else if (about == about_doorbell) {
+      drain_doorbell(doorbell, doorbell_keeps, rung_);
+    } else {
+      peer_died(static_cast<std::uint32_t>(about));
+    }
+  }
+  bury();
+  if (count == 0) doubt_waits();
 }
 
 void monitor::peer_died(std::uint32_t pid) {

@@ -7,6 +7,7 @@
 #include <hawser/shm/detail/attachment.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -21,15 +22,36 @@ namespace hawser::shm::detail {
 /// Identifies this process's pid namespace.
 std::uint64_t own_pid_namespace() noexcept;
 
-/// Wakes the monitor of the process whose socket has this number. Never blocks.
-void ring_doorbell(std::uint64_t doorbell) noexcept;
+/// Wakes the monitor of the process whose socket has this number, and says that something has happened in
+/// the segment of this inode. Never blocks.
+void ring_doorbell(std::uint64_t doorbell, std::uint64_t inode) noexcept;
 
-/// Takes what has arrived at our own socket.
-void drain_doorbell(int socket) noexcept;
+/// Segments, by inode, in which something has happened; or that may have been anywhere.
+struct rung_segments {
+  std::vector<std::uint64_t> inodes;
+  bool all = false;
 
-/// Whether this is the monitor's thread, and whether it has rung its own process's doorbell since
-/// it last looked at the waits.
-extern thread_local bool on_monitor_thread, rung_by_itself;
+  bool any() const noexcept { return all || !inodes.empty(); }
+  void add(std::uint64_t inode) noexcept;
+  void add(const rung_segments& others) noexcept {
+    for (const std::uint64_t inode : others.inodes) add(inode);
+    all = all || others.all;
+  }
+};
+
+/// Takes what has arrived at our own socket, which keeps this many datagrams before it drops some.
+void drain_doorbell(int socket, int kept, rung_segments& into) noexcept;
+
+/// Whether this is the monitor's thread, and where it has rung its own process's doorbell since it last
+/// looked at the waits.
+extern thread_local bool on_monitor_thread;
+extern thread_local rung_segments rung_by_itself;
+
+/// How often a thread that nobody wakes looks whether somebody died or something happened all the same. It
+/// never did so far: what wakes is proved without (`set_wait_slices`).
+inline constexpr std::chrono::milliseconds backstop{1'000};
+/// The same where deaths can only be seen by locks.
+inline constexpr std::chrono::milliseconds look_at_locks{5};
 
 // What an epoll event is about, beside the pids of peers.
 inline constexpr std::uint64_t about_control = std::uint64_t{1} << 32;
@@ -75,16 +97,20 @@ class monitor {
   ///   running   the callback is being called
   ///   ended     cancelled meanwhile: erased after the call
   struct wait {
-    async_request request;
+    async_request request;    // its channel may be gone once the wait has ended
+    std::uint64_t inode = 0;  // of the channel
     std::uint32_t armings = 0;
     bool condition = false;
     bool waiting = false, armed = false, doubted = false, running = false, ended = false;
+    bool uncovered = false;  // counted in `uncovered_`
   };
+  using waits = std::map<std::uint64_t, wait>;
 
   monitor();
   void start();
   void stop(std::unique_lock<std::mutex>& hold) noexcept;
   void run(std::uint64_t round, int epoll, int control);
+  void listen(std::unique_lock<std::mutex>& hold, std::uint64_t round, int epoll, int control);
   void nudge() noexcept;
   bool add_peer(std::uint32_t pid, participant place);
   bool look_at_members(attachment& channel) noexcept;
@@ -93,9 +119,13 @@ class monitor {
   void bury();
   void open_doorbell();
   participant_row& prepare_row(attachment& channel);
+  waits::iterator insert_wait(async_request request);
+  waits::iterator erase_wait(waits::iterator entry) noexcept;
+  void set_waiting(wait& one, bool waiting) noexcept;
   bool look(wait& one);
+  std::vector<std::uint64_t> take_rung();
   void serve_waits(std::unique_lock<std::mutex>& hold);
-  void doubt_waits() noexcept;
+  void doubt_waits();
   /// Returns their callbacks, to be destroyed without the mutex: what they captured may end waits
   /// of its own.
   std::vector<std::function<void()>> forget_waits(const attachment& channel);
@@ -108,7 +138,12 @@ class monitor {
   std::set<attachment*> channels_;
   std::map<std::uint32_t, peer> peers_;
   std::vector<participant> dying_;  // dead, but their lock is still held by a fork of theirs
-  std::map<std::uint64_t, wait> waits_;
+  waits waits_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> waits_in_;  // a segment, by inode
+  std::size_t waiting_ = 0,
+              uncovered_ = 0;  // how many of them, and on channels that only locks watch
+  rung_segments rung_;
+  std::vector<std::uint64_t> unlooked_;  // waits to be looked at though nobody rang
   std::uint64_t next_wait_ = 1;
   std::thread thread_;
   bool running_ = false;
@@ -116,6 +151,7 @@ class monitor {
   int timeout_ms_ = -1;        // what the thread sleeps at most
   std::uint64_t doubted_ = 0;  // the last wait that the backstop looked at
   descriptor epoll_, control_, socket_;
+  int socket_keeps_ = 0;
   std::atomic<std::uint64_t> doorbell_{0};
   std::atomic<std::uint32_t> forks_{0};
 };

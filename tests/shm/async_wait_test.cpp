@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace hawser {
 namespace {
@@ -147,6 +148,36 @@ TEST(AsyncWaitTest, DeathOfAHolderMakesItReadable) {
   holder.signal(SIGKILL);
   EXPECT_TRUE(called.await(1));
   EXPECT_EQ(q.try_pop(), 4);
+  shm::detail::set_wait_slices(true);
+}
+
+TEST(AsyncWaitTest, NobodyIsLeftOutWhenMoreRingThanTheDoorbellKeeps) {
+  shm::detail::set_wait_slices(false);  // what is lost stays lost
+  constexpr int count = 600;            // the system keeps 10 datagrams, or 512
+  shm::queue<int> first{create_only, unique_name()};
+  std::vector<shm::queue<int>> others;
+  std::vector<shm::async_wait_handle> waits;
+  bell begun, ended, called;
+  waits.push_back(first.async_wait(ready::readable, [&] {
+    begun.ring();
+    EXPECT_TRUE(ended.await(1));  // the monitor's thread hears nothing meanwhile
+  }));
+  for (int i = 0; i < count; ++i) {
+    others.emplace_back(create_only, unique_name(), shm::queue_options{.capacity = 2});
+    waits.push_back(others.back().async_wait(ready::readable, [&] { called.ring(); }));
+  }
+  // Callbacks come one behind the other: all waits are armed when one that was added later has come.
+  shm::queue<int> last{create_only, unique_name()};
+  bell armed;
+  last.push(1);
+  waits.push_back(last.async_wait(ready::readable, [&] { armed.ring(); }));
+  ASSERT_TRUE(armed.await(1));
+  first.push(1);
+  ASSERT_TRUE(begun.await(1));
+  for (auto& one : others) one.push(1);
+  ended.ring();
+  EXPECT_TRUE(called.await(count));
+  waits.clear();
   shm::detail::set_wait_slices(true);
 }
 

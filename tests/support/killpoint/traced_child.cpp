@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -31,6 +34,25 @@ constexpr std::chrono::milliseconds asleep_after{3};
 
 [[noreturn]] void fail(const char* call) {
   throw std::system_error(errno, std::generic_category(), call);
+}
+
+/// The kernel's code in every process; at the same place in those that we fork.
+struct mapped_range {
+  std::uint64_t begin = 0, end = 0;
+  bool contains(std::uint64_t address) const { return address >= begin && address < end; }
+};
+const mapped_range& vdso() {
+  static const mapped_range found = [] {
+    mapped_range range;
+    std::ifstream maps{"/proc/self/maps"};
+    for (std::string line; std::getline(maps, line);)
+      if (line.ends_with("[vdso]")) {
+        char dash = 0;
+        std::istringstream{line} >> std::hex >> range.begin >> dash >> range.end;
+      }
+    return range;
+  }();
+  return found;
 }
 
 /// Waits for the next SIGCHLD, which may be that of any child.
@@ -167,7 +189,23 @@ progress traced_child::run_into_breakpoint(std::uint64_t address) {
   return seen;
 }
 
+bool traced_child::does_not_leave_the_vdso(std::uint64_t next) {
+  constexpr int steps_max = 300;  // reading a clock once takes some fifty
+  if (!vdso().contains(next)) {
+    steps_in_vdso_ = 0;
+  } else if (steps_in_vdso_++ == 0) {
+    const auto top = static_cast<std::uint64_t>(
+        ptrace(PTRACE_PEEKUSER, pid_, offsetof(user_regs_struct, rsp), nullptr));
+    vdso_returns_to_ = static_cast<std::uint64_t>(ptrace(PTRACE_PEEKDATA, pid_, top, nullptr));
+  }
+  return steps_in_vdso_ > steps_max;
+}
+
 progress traced_child::step() {
+  if (does_not_leave_the_vdso(address())) {
+    steps_in_vdso_ = 0;
+    return run_into_breakpoint(vdso_returns_to_);
+  }
   const bool may_sleep = at_system_call();
   if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, std::exchange(pending_signal_, 0)) != 0)
     fail("ptrace(PTRACE_SINGLESTEP)");

@@ -44,7 +44,8 @@ class traced_child {
 
   /// Executes one instruction. A system call is one instruction, from before the call until
   /// after its return; if the child falls asleep in it, this returns `blocked` and the child
-  /// stays in the call.
+  /// stays in the call. The kernel's functions that read a clock begin again when its tick comes
+  /// meanwhile: where steps take long, for ever. They are left at full speed then.
   progress step();
 
   /// Waits for the end of the instruction that `step` called blocked.
@@ -65,11 +66,14 @@ class traced_child {
   progress wait_bounded(std::chrono::milliseconds limit, bool until_asleep);
   progress interpret(int status);
   progress run_into_breakpoint(std::uint64_t address);
+  bool does_not_leave_the_vdso(std::uint64_t next);
 
   pid_t pid_ = -1;
   int pending_signal_ = 0;     // to be delivered when the child is let go
   bool at_call_stop_ = false;  // stopped at the entry to or the exit from a system call
   std::unordered_map<std::uint64_t, bool> system_call_at_;  // by instruction address
+  int steps_in_vdso_ = 0;
+  std::uint64_t vdso_returns_to_ = 0;
 };
 
 /// Blocks SIGCHLD in the calling thread, whose waits for traced children are bounded by it, and
