@@ -80,11 +80,12 @@ class not_available : public std::runtime_error {
 /// The user wants it to end.
 class interrupted : public std::exception {};
 
-/// A bound on the ratio of two figures that were sampled in the same blocks, or, without a
-/// `reference`, on one figure.
+/// A bound on the ratio of a figure to the best of others that were sampled in the same blocks, or, without
+/// any, on one figure.
 struct target {
   std::string text;
-  figure subject, reference;
+  figure subject;
+  std::vector<figure> references;
   enum class direction { at_least, at_most } bound = direction::at_least;
   double near = 0, far = 0;  // the floor in either placement
 };

@@ -23,23 +23,23 @@ struct traits {
 };
 
 constexpr traits groups[] = {
-    {group::round_trip, "round_trip", 11, 3, true},
-    {group::throughput_8, "throughput.8", 11, 3, true},
-    {group::throughput_64, "throughput.64", 15, 3, true},
-    {group::throughput_1k, "throughput.1024", 9, 2, true},
-    {group::throughput_64k, "throughput.65536", 9, 2, true},
-    {group::throughput_1m, "throughput.1048576", 9, 2, true},
-    {group::many, "many", 7, 2, true},
-    {group::blocking, "blocking", 7, 1},
-    {group::one_cpu, "one_cpu", 7, 1},
-    {group::op, "op", 11, 2},
-    {group::contended, "contended", 11, 2, true},
-    {group::channels, "channels", 5, 1},
-    {group::recovery, "recovery", 5, 1},
-    {group::wall, "wall", 5, 1},
-    {group::actors, "actors", 7, 1},
+    {group::round_trip, "round_trip", 9, 2, true},
+    {group::throughput_8, "throughput.8", 7, 2, true},
+    {group::throughput_64, "throughput.64", 11, 3, true},
+    {group::throughput_1k, "throughput.1024", 7, 2, true},
+    {group::throughput_64k, "throughput.65536", 7, 2, true},
+    {group::throughput_1m, "throughput.1048576", 7, 2, true},
+    {group::many, "many", 5, 1, true},
+    {group::blocking, "blocking", 5, 1},
+    {group::one_cpu, "one_cpu", 5, 1},
+    {group::op, "op", 7, 1},
+    {group::contended, "contended", 7, 1, true},
+    {group::channels, "channels", 3, 1},
+    {group::recovery, "recovery", 3, 1},
+    {group::wall, "wall", 3, 1},
+    {group::actors, "actors", 5, 1},
     {group::savina, "savina", 3, 1},
-    {group::patterns, "patterns", 5, 1},
+    {group::patterns, "patterns", 3, 1},
 };
 
 const traits& traits_of(group g) { return groups[static_cast<std::size_t>(g)]; }
@@ -132,8 +132,8 @@ group_run run_group(group g, const std::vector<measurement>& all, const std::str
   result.in = g;
   const std::size_t wanted = how.quick ? traits_of(g).blocks_quick : traits_of(g).blocks;
   std::vector<block> unsteady;
-  // Each block may be repeated twice; a machine that never stays put ends up in the report.
-  for (std::size_t i = 0; i < 3 * wanted && result.blocks.size() < wanted && !members.empty();
+  // Each block may be repeated once; a machine that never stays put ends up in the report.
+  for (std::size_t i = 0; i < 2 * wanted && result.blocks.size() < wanted && !members.empty();
        ++i) {
     show_progress(fmt::format("{} block {} of {}", name_of(g), result.blocks.size() + 1, wanted));
     block b = run_block(members, i, how, result);

@@ -95,6 +95,16 @@ void print_spread_of(const std::vector<block>& blocks, const figure& of) {
              steady ? "" : " (changed inside blocks)");
 }
 
+/// Of the figures that a target compares with.
+std::optional<double> best_in(const block& b, const target& t) {
+  std::optional<double> best;
+  for (const figure& of : t.references)
+    if (const auto amount = amount_in(b, of))
+      if (!best || (t.bound == target::direction::at_least ? *amount > *best : *amount < *best))
+        best = amount;
+  return best;
+}
+
 struct comparison {
   std::vector<double> ratios;  // one a block
   group in;
@@ -109,11 +119,8 @@ std::optional<comparison> compare(const std::vector<group_run>& runs, const targ
       const auto ours = amount_in(b, t.subject);
       if (!ours) continue;
       result.in = run.in;
-      if (t.reference.subject.empty()) {
-        result.ratios.push_back(*ours);
-      } else if (const auto theirs = amount_in(b, t.reference)) {
-        result.ratios.push_back(*ours / *theirs);
-      }
+      if (t.references.empty()) result.ratios.push_back(*ours);
+      else if (const auto theirs = best_in(b, t)) result.ratios.push_back(*ours / *theirs);
     }
   if (result.ratios.empty()) return std::nullopt;
   return result;
@@ -125,7 +132,7 @@ bool print_target(const target& t, const comparison& c) {
   const double middle = median(c.ratios);
   const bool reached = at_least ? middle >= bound : middle <= bound;
   const auto [least, most] = std::minmax_element(c.ratios.begin(), c.ratios.end());
-  fmt::print("# {:<58} {:>6} ({} to {})  {} {}{}: {}\n", t.text, digits(middle), digits(*least),
+  fmt::print("# {:<66} {:>6} ({} to {})  {} {}{}: {}\n", t.text, digits(middle), digits(*least),
              digits(*most), at_least ? "at least" : "at most", digits(bound),
              placement(c.in, c.near), reached ? "reached" : "NOT REACHED");
   return reached;

@@ -29,25 +29,26 @@ choose_compiler() {
   esac
 }
 
-# Prints the packages of tools/packages.txt that the chosen compiler calls for.
+# wanted_packages [WHAT]: prints the packages of tools/packages.txt that the chosen compiler calls for, and
+# those that are there for WHAT.
 wanted_packages() {
   local package condition _
   while read -r package condition _; do
     case $condition in
-      when=*) [[ $CXX == *${condition#when=}* ]] || continue ;;
+      when=*) [[ $CXX == *${condition#when=}* || ${1-} == "${condition#when=}" ]] || continue ;;
     esac
     printf '%s\n' "$package"
   done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$root/tools/packages.txt")
 }
 
-# Installs what is missing of tools/packages.txt; touches nothing when nothing is.
+# install_packages [WHAT]: installs what is missing of `wanted_packages`; touches nothing when nothing is.
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
     say "no dpkg here: taking what tools/packages.txt lists for installed"
     return
   fi
   local wanted missing
-  mapfile -t wanted < <(wanted_packages)
+  mapfile -t wanted < <(wanted_packages "$@")
   mapfile -t missing < <(
     dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
       sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' "${wanted[@]}" | sort -u))

@@ -243,6 +243,31 @@ sample measure_kill(const effort&) {
   return {{{{Way::name, "pending_failed_after_kill", 0, "ms"}, all->ms}}, false};
 }
 
+/// CPU time a second of both processes, connected, while nothing is sent.
+template <class Way>
+sample measure_idle(const effort& how) {
+  struct figures {
+    way_notes note;
+    double us_per_s;
+  };
+  const shared<figures> all;
+  run_pair<Way>(all->note, serve, [&](caf::actor_system& system, const caf::actor& served) {
+    caf::scoped_actor self{system};
+    ask(self, served, count_atom_v);
+    const auto pause_s = [](int s) {
+      const timespec pause{s, 0};
+      nanosleep(&pause, nullptr);
+    };
+    pause_s(1);
+    const double before_us = ask<double>(self, served, cpu_atom_v) + cpu_us();
+    const std::int64_t from_ns = now_ns();
+    pause_s(how.quick ? 1 : 5);
+    const double used_us = ask<double>(self, served, cpu_atom_v) + cpu_us() - before_us;
+    all->us_per_s = used_us / (static_cast<double>(now_ns() - from_ns) / 1e9);
+  });
+  return {{{{Way::name, "idle", 0, "us/s"}, all->us_per_s}}, false};
+}
+
 /// One server, sixteen client processes.
 template <class Way>
 sample measure_crowd(const effort& how) {
@@ -297,6 +322,7 @@ template <class Way>
 void add_processes(std::vector<measurement>& all) {
   add_pair<Way>(all);
   all.push_back({Way::name, group::actors, measure_kill<Way>});
+  all.push_back({Way::name, group::actors, measure_idle<Way>});
   all.push_back({std::string{Way::name} + ".16", group::actors, measure_crowd<Way>});
 }
 

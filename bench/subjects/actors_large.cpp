@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 // clang-format off
@@ -18,14 +19,15 @@ HAWSER_REGISTER(bench_actors_large);
 namespace hawser::bench {
 namespace {
 
-constexpr std::size_t message_bytes = std::size_t{1} << 20;
+/// What loans keep their memory for, and larger.
+constexpr std::size_t sizes[] = {std::size_t{1} << 20, std::size_t{4} << 20};
 constexpr std::uint64_t under_way = 8;
 
 /// Looks at both ends of what it gets, and says so.
 caf::behavior serve_large(caf::event_based_actor* self) {
   const auto got = [=](std::uint64_t number, const char* bytes, std::size_t size) {
     std::uint64_t first = 0, last = 0;
-    if (size == message_bytes) {
+    if (size >= sizes[0]) {
       std::memcpy(&first, bytes, sizeof first);
       std::memcpy(&last, bytes + size - sizeof last, sizeof last);
     }
@@ -40,12 +42,12 @@ caf::behavior serve_large(caf::event_based_actor* self) {
           }};
 }
 
-void number(void* bytes, std::uint64_t with) {
+void number(void* bytes, std::size_t size, std::uint64_t with) {
   std::memcpy(bytes, &with, sizeof with);
-  std::memcpy(static_cast<char*>(bytes) + message_bytes - sizeof with, &with, sizeof with);
+  std::memcpy(static_cast<char*>(bytes) + size - sizeof with, &with, sizeof with);
 }
 
-/// GB a second, so many messages unconfirmed at a time. `send(self, number)` sends one.
+/// Messages a nanosecond, so many of them unconfirmed at a time. `send(self, number)` sends one.
 template <class Send>
 double send_large(caf::actor_system& system, std::uint64_t messages, Send send) {
   caf::scoped_actor self{system};
@@ -61,38 +63,48 @@ double send_large(caf::actor_system& system, std::uint64_t messages, Send send) 
         },
         caf::after(patience) >> [&] { late = true; });
   if (late) throw wrong_figure{"a message was lost"};
-  return static_cast<double>(messages * message_bytes) / static_cast<double>(now_ns() - from_ns);
+  return static_cast<double>(messages) / static_cast<double>(now_ns() - from_ns);
 }
 
 struct figures {
   way_notes note;
-  double copied, by_reference;
+  double copied[std::size(sizes)], by_reference[std::size(sizes)];
 };
 
 template <class Way>
 sample measure_large(const effort& how) {
   const shared<figures> all;
-  const std::uint64_t messages = how.quick ? 300 : 2'000;
-  run_pair<Way>(all->note, serve_large, [&](caf::actor_system& system, const caf::actor& served) {
-    std::string bytes(message_bytes, 'x');
-    all->copied = send_large(system, messages, [&](caf::scoped_actor& self, std::uint64_t which) {
-      number(bytes.data(), which);
-      self->send(served, which, bytes);
-    });
+  const std::uint64_t messages = how.quick ? 200 : 1'000;
+  const auto measure = [&](caf::actor_system& system, const caf::actor& served, std::size_t which) {
+    const std::size_t size = sizes[which];
+    std::string bytes(size, 'x');
+    all->copied[which] =
+        send_large(system, messages, [&](caf::scoped_actor& self, std::uint64_t number_of) {
+          number(bytes.data(), size, number_of);
+          self->send(served, number_of, bytes);
+        });
     if constexpr (std::is_same_v<Way, over_hawser>) {
       actors::transport_host& host = actors::transport(system);
-      all->by_reference =
-          send_large(system, messages, [&](caf::scoped_actor& self, std::uint64_t which) {
-            shm::payload one = host.loan(message_bytes);
-            number(one.writable().data(), which);
-            self->send(served, which, actors::shared_bytes{std::move(one)});
+      all->by_reference[which] =
+          send_large(system, messages, [&](caf::scoped_actor& self, std::uint64_t number_of) {
+            shm::payload one = host.loan(size);
+            number(one.writable().data(), size, number_of);
+            self->send(served, number_of, actors::shared_bytes{std::move(one)});
           });
     }
+  };
+  run_pair<Way>(all->note, serve_large, [&](caf::actor_system& system, const caf::actor& served) {
+    for (std::size_t i = 0; i < std::size(sizes); ++i) measure(system, served, i);
   });
-  sample result{{{{Way::name, "throughput", message_bytes, "GB/s"}, all->copied}}, false};
-  if (std::is_same_v<Way, over_hawser>)
-    result.values.push_back(
-        {{"actors.hawser.by_reference", "throughput", message_bytes, "GB/s"}, all->by_reference});
+  sample result;
+  for (std::size_t i = 0; i < std::size(sizes); ++i) {
+    const auto add = [&](const std::string& subject, double rate) {
+      result.values.push_back(
+          {{subject, "throughput", sizes[i], "GB/s"}, rate * static_cast<double>(sizes[i])});
+    };
+    add(Way::name, all->copied[i]);
+    if (std::is_same_v<Way, over_hawser>) add("actors.hawser.by_reference", all->by_reference[i]);
+  }
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "processes.hpp"
 #include "subjects/subjects.hpp"
 #include <hawser/actors/transport.hpp>
+#include <hawser/shm/detail/futex.hpp>
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -25,7 +26,15 @@ constexpr std::chrono::seconds patience{30};
 
 struct way_notes {
   std::atomic<std::uint32_t> port;  // 0 until the server stands
-  std::atomic<bool> ends;
+  std::atomic<std::uint32_t> ended;
+  void end() {
+    ended = 1;
+    shm::detail::futex_wake_all(ended);
+  }
+  /// Sleeps, so that it costs nothing meanwhile.
+  void wait_for_end() {
+    while (ended == 0) shm::detail::futex_wait(ended, 0, patience);
+  }
 };
 
 /// How the two sides come together. Each runs in a process of its own.
@@ -120,7 +129,7 @@ void run_pair(way_notes& note, Serve serve, Client client) {
       caf::actor_system system{config};
       const auto served = system.spawn(serve);
       Way::publish(system, served, note);
-      await("for the clients", [&] { return note.ends.load(); });
+      note.wait_for_end();
       caf::anon_send_exit(served, caf::exit_reason::kill);
     };
     const auto ask_others = [&] {
@@ -128,7 +137,7 @@ void run_pair(way_notes& note, Serve serve, Client client) {
       typename Way::config config;
       caf::actor_system system{config};
       client(system, Way::find(system, note));
-      note.ends = true;
+      note.end();
     };
     run_processes({{"serving", anywhere, serve_others}, {"asking", anywhere, ask_others}}, limit);
   }

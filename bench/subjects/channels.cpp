@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -165,83 +166,79 @@ double cpu_us() {
   return us(used.ru_utime) + us(used.ru_stime);
 }
 
-/// One thread of a process waits for any of `channels` queues, and another process pushes into one after the
-/// other. Before that nobody pushes, and what the waiting process costs meanwhile is measured.
+/// One thread of a process waits for any of `channels` queues. At first nobody pushes, and what the waiting
+/// process costs meanwhile is measured; then another process pushes into one at random, and looks how long it
+/// takes until the message has been taken.
 sample measure_wait_set(std::uint64_t channels, const effort& how) {
   struct notes {
     meeting_point meeting;
-    total_count total;
-    std::int64_t from_ns, until_ns;
-    double idle_us_per_s;
+    alignas(64) std::atomic<std::uint64_t> taken;
+    double idle_us_per_s, p50_us, p99_us;
   };
   const shared<notes> note;
-  note->total.reset();
   const std::string name = prefix();
   const cpu_pair cpus = measuring_cpus();
   const long idle_ms = how.quick ? 200 : 1'000;
+  const std::uint64_t warm_up = 2 * channels, messages = warm_up + (how.quick ? 300 : 1'000);
 
   const auto wait = [&] {
     std::vector<queue> all;
     shm::wait_set readable;
     for (std::uint64_t i = 0; i < channels; ++i) {
-      all.emplace_back(create_only, numbered(name, i), shm::queue_options{.capacity = 16});
+      all.emplace_back(create_only, numbered(name, i), shm::queue_options{.capacity = 4});
       readable.add(i, all.back());
     }
-    note->meeting.meet(2);
+    note->meeting.part(2);
+    note->meeting.part(2);  // until the other one has opened them
     // With a thread that sleeps on all of them.
-    if (readable.wait_for(std::chrono::milliseconds{50})) throw wrong_figure{"nothing was pushed"};
+    if (readable.wait_for(std::chrono::milliseconds{100})) throw wrong_figure{"nothing was pushed"};
     const double before_us = cpu_us();
     const std::int64_t before_ns = now_ns();
     if (readable.wait_for(std::chrono::milliseconds{idle_ms}))
       throw wrong_figure{"nothing was pushed"};
     note->idle_us_per_s =
         (cpu_us() - before_us) / (static_cast<double>(now_ns() - before_ns) / 1e9);
-    note->meeting.meet(2);
-    std::vector<std::uint64_t> next(channels);
-    const timed_section timed;
-    for (std::uint64_t count = 0; count < note->total.known.load(std::memory_order_relaxed);) {
+    note->meeting.part(2);
+    for (std::uint64_t next = 0; next < messages; ++next) {
       const std::uint64_t key = readable.wait().value();
-      while (auto message = all[key].try_lease()) {
-        check_message(*message, next[key]++);
-        message.ack();
-        ++count;
-      }
+      const auto message = all[key].pop();
+      check_message(message.value(), next);
+      note->taken.store(next + 1, std::memory_order_release);
     }
-    note->until_ns = now_ns();
+    if (readable.try_wait()) throw wrong_figure{"a message is left"};
+    note->meeting.part(2);
   };
   const auto push = [&] {
-    note->meeting.meet(2);
+    note->meeting.part(2);
     std::vector<queue> all;
     for (std::uint64_t i = 0; i < channels; ++i) all.emplace_back(open_only, numbered(name, i));
-    note->meeting.meet(2);
-    std::uint64_t sent = 0;
-    const timed_section timed;
-    note->from_ns = now_ns();
-    const std::int64_t end_ns = note->from_ns + 2 * sending_ns(how);
-    const auto push_some = [&] {
-      for (int i = 0; i < 64; ++i, ++sent) all[sent % channels].push(make_payload(sent / channels));
-    };
-    while (now_ns() < end_ns) push_some();
-    note->total.known = sent + 64;
-    push_some();
-    note->meeting.meet(2);
-  };
-  const auto wait_and_stay = [&] {
-    wait();
-    note->meeting.meet(2);
+    note->meeting.part(2);
+    note->meeting.part(2);
+    std::minstd_rand random;
+    std::vector<double> us;
+    for (std::uint64_t next = 0; next < messages; ++next) {
+      const timespec pause{0, 100'000};  // for it to fall asleep
+      if (next >= warm_up) nanosleep(&pause, nullptr);
+      const std::uint64_t to = next < warm_up ? next % channels : random() % channels;
+      const std::int64_t from_ns = now_ns();
+      all[to].push(make_payload(next));
+      while (note->taken.load(std::memory_order_acquire) != next + 1) shm::detail::cpu_relax();
+      if (next >= warm_up) us.push_back(static_cast<double>(now_ns() - from_ns) / 1e3);
+    }
+    note->p50_us = percentile(us, 0.50);
+    note->p99_us = percentile(us, 0.99);
+    note->meeting.part(2);
   };
   bool disturbed = false;
   try {
-    disturbed =
-        run_processes({{"waiting", cpus.first, wait_and_stay}, {"pushing", cpus.second, push}});
+    disturbed = run_processes({{"waiting", cpus.first, wait}, {"pushing", cpus.second, push}});
   } catch (...) {
     for (std::uint64_t i = 0; i < channels; ++i) shm::remove(numbered(name, i));
     throw;
   }
   const std::string subject = "hawser.wait_set." + std::to_string(channels);
-  return {{{{subject, "throughput_one_by_one", sizeof(payload), "Mmsg/s"},
-            static_cast<double>(note->total.known) * 1e3 /
-                static_cast<double>(note->until_ns - note->from_ns)},
+  return {{{{subject, "wake_up_p50", sizeof(payload), "us"}, note->p50_us},
+           {{subject, "wake_up_p99", sizeof(payload), "us"}, note->p99_us},
            {{subject, "idle", 0, "us/s"}, note->idle_us_per_s}},
           disturbed};
 }

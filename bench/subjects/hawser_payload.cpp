@@ -95,6 +95,15 @@ sample round_trip_of(const effort& how) {
   return result;
 }
 
+/// As GB/s of what is handed over.
+template <std::size_t Bytes>
+sample throughput_of(const effort& how) {
+  sample result = measure_throughput<hawser_payload<Bytes, true>>(subject, how);
+  const double gb_per_s = result.values.front().amount * Bytes / 1e3;
+  result.values.front() = {{subject, "throughput", Bytes, "GB/s"}, gb_per_s};
+  return result;
+}
+
 /// Microseconds a message, one way, of loans that nobody touches.
 sample untouched(const effort& how) {
   sample result = measure_throughput<hawser_payload<mib, false>>(subject, how);
@@ -106,6 +115,8 @@ sample untouched(const effort& how) {
 
 void add_hawser_payload(std::vector<measurement>& all) {
   all.push_back({subject, group::throughput_64, untouched});
+  all.push_back({subject, group::throughput_64k, throughput_of<65'536>});
+  all.push_back({subject, group::throughput_1m, throughput_of<mib>});
   all.push_back({subject, group::round_trip, round_trip_of<64>});
   all.push_back({subject, group::round_trip, round_trip_of<mib>});
 }
