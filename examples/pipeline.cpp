@@ -13,8 +13,9 @@
 //   ...
 //   documents 2000 results 1996 dead 4 kills 3
 //
-// With --kill-every a worker chosen at random is killed (SIGKILL) at once, and then that often: what it had
-// in hand is worked on by another one. The exit status is 0 if each document has exactly one outcome, just the
+// With --kill-every a worker chosen at random is killed (SIGKILL) at once, and then that often, though not
+// before 20 documents have come out since the last time: a machine that starts processes more slowly than
+// they are killed would get nothing done. What it had in hand is worked on by another one. The exit status is 0 if each document has exactly one outcome, just the
 // broken ones are dead letters, and the sums are those of doing it all here, one after the other.
 #include "stop_signals.hpp"
 #include <hawser/actors/pipeline.hpp>
@@ -23,6 +24,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
 #include <condition_variable>
@@ -193,15 +195,18 @@ void take_all(document_line& line, const std::vector<document>& documents, const
   const every shows{std::chrono::milliseconds{wish.show_every_ms}, [&] {
                       std::osyncstream{std::cout} << to_string(line.recent_metrics()) << std::flush;
                     }};
-  const auto hit = [&] {
-    if (wish.kill_every_ms == 0) return;
+  std::atomic<std::uint64_t> come_out{0};
+  auto hit = [&, next = std::uint64_t{0}]() mutable {
+    if (wish.kill_every_ms == 0 || come_out < next) return;
     const auto pids = line.worker_pids();
     if (pids.empty()) return;
+    next = come_out + 20;
     all.kills += ::kill(pids[random() % pids.size()], SIGKILL) == 0;
   };
   hit();
   const every hits{std::chrono::milliseconds{std::max(wish.kill_every_ms, 1)}, hit};
   for (auto& done : line.run(documents)) {
+    ++come_out;
     ++all.times[done.index];
     if (done) {
       ++all.results;
@@ -259,7 +264,7 @@ int main(int argc, char** argv) try {
       ->check(CLI::Range(std::size_t{1}, std::size_t{100}));
   app.add_option("--broken-every", wish.broken_every, "Each so manyth document is broken; 0: none")
       ->capture_default_str();
-  app.add_option("--kill-every", wish.kill_every_ms, "Kills a worker so often, in ms")
+  app.add_option("--kill-every", wish.kill_every_ms, "Kills a worker so often at most, in ms")
       ->check(CLI::PositiveNumber);
   app.add_option("--show-every", wish.show_every_ms, "Shows the table so often, in ms")
       ->capture_default_str()

@@ -98,9 +98,13 @@ contents journal::read() {
                         window{as_unsigned(sqlite3_column_int64(tellers.get(), 1)),
                                reinterpret_cast<const char*>(done)});
   }
-  const statement applied = prepared("SELECT requests FROM applied");
-  if (step(applied)) all.applied = as_unsigned(sqlite3_column_int64(applied.get(), 0));
+  all.applied = applied();
   return all;
+}
+
+std::uint64_t journal::applied() {
+  const statement requests = prepared("SELECT requests FROM applied");
+  return step(requests) ? as_unsigned(sqlite3_column_int64(requests.get(), 0)) : 0;
 }
 
 void journal::commit(const accounts& all, const std::map<std::uint64_t, const window*>& tellers,

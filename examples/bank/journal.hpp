@@ -41,6 +41,8 @@ class journal {
   journal(const journal&) = delete;
 
   contents read();
+  /// Requests, since the first one; so little that anybody may look at it meanwhile.
+  std::uint64_t applied();
   /// In one transaction; durable when it returns.
   /// Errors     journal_error: nothing of it is there.
   void commit(const accounts& all, const std::map<std::uint64_t, const window*>& tellers,
