@@ -37,8 +37,9 @@ struct block {
 
 struct group_run {
   group in = group::round_trip;
-  std::vector<block> blocks;         // kept
-  std::size_t repeated = 0;          // dropped because the machine changed
+  std::vector<block> blocks;  // kept
+  std::size_t repeated = 0;   // dropped because the machine changed
+  double took_s = 0;
   std::vector<std::string> skipped;  // "subject: reason"
   std::vector<std::string> wrong;    // the same, of what arrived wrongly or not at all
 };

@@ -85,7 +85,7 @@ std::vector<picture> pictures_of(const std::vector<value>& medians) {
                     {"spinning.svg",
                      "There and back, 64 bytes, both sides spinning",
                      "us",
-                     {"median", "99 %", "99.9 %"},
+                     {"p50", "p99", "p99.9"},
                      {},
                      log_us},
                     {"round_trip_p50", "round_trip_p99", "round_trip_p999"}, 1),
@@ -93,7 +93,7 @@ std::vector<picture> pictures_of(const std::vector<value>& medians) {
                     {"blocking.svg",
                      "There and back, 64 bytes, by calls that wait",
                      "us",
-                     {"median", "99 %", "99.9 %", "asleep, median", "asleep, 99 %"},
+                     {"p50", "p99", "p99.9", "asleep, p50", "asleep, p99"},
                      {},
                      log_us},
                     {"blocking_trip_p50", "blocking_trip_p99", "blocking_trip_p999",
@@ -137,7 +137,7 @@ void draw(const std::string& directory, const picture& what) {
   }
   out << "plot ";
   for (std::size_t i = 0; i < what.all.size(); ++i)
-    out << (i == 0 ? "" : ", ") << "$s" << i << " with linespoints pt 7 ps 0.6 "
+    out << (i == 0 ? "" : ", ") << "$s" << i << " with linespoints pt " << 4 + i % 10 << " ps 0.7 "
         << line_of(what.all[i].subject, i) << " title '" << what.all[i].subject << "' noenhanced";
   out << '\n';
   out.close();

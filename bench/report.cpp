@@ -151,6 +151,7 @@ void print_machine(bool awake) {
 }
 
 void print_figures(const group_run& run) {
+  if (!run.blocks.empty()) fmt::print("# {} took {:.1f} s\n", name_of(run.in), run.took_s);
   for (const std::string& text : run.skipped) fmt::print("# skipped {}\n", text);
   for (const value& one : medians_of({run}))
     fmt::print("{} {} {} {} {}\n", one.of.subject, one.of.metric, one.of.bytes, digits(one.amount),

@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,15 +35,6 @@ using namespace std::chrono_literals;
 /// What is sent: a number and 16 bytes of text.
 constexpr std::size_t message_bytes = 24;
 const std::string text(16, 'x');
-
-double cpu_us() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto us = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-  };
-  return us(used.ru_utime) + us(used.ru_stime);
-}
 
 struct served_state {
   std::uint64_t count = 0;
@@ -304,7 +294,7 @@ sample measure_crowd(const effort& how) {
                        all->until_ns[i] = now_ns();
                        ++all->done;
                      }});
-  run_processes(roles, 120s);
+  run_processes(roles);
   std::int64_t until_ns = 0;
   for (const auto& one : all->until_ns) until_ns = std::max(until_ns, one.load());
   const double us = static_cast<double>(until_ns - all->from_ns) / 1e3;

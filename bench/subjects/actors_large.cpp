@@ -23,6 +23,11 @@ namespace {
 constexpr std::size_t sizes[] = {std::size_t{1} << 20, std::size_t{4} << 20};
 constexpr std::uint64_t under_way = 8;
 
+/// As many bytes of either.
+std::uint64_t messages_of(std::size_t size, const effort& how) {
+  return (how.quick ? 200 : 1'000) * sizes[0] / size;
+}
+
 /// Looks at both ends of what it gets, and says so.
 caf::behavior serve_large(caf::event_based_actor* self) {
   const auto got = [=](std::uint64_t number, const char* bytes, std::size_t size) {
@@ -74,9 +79,9 @@ struct figures {
 template <class Way>
 sample measure_large(const effort& how) {
   const shared<figures> all;
-  const std::uint64_t messages = how.quick ? 200 : 1'000;
   const auto measure = [&](caf::actor_system& system, const caf::actor& served, std::size_t which) {
     const std::size_t size = sizes[which];
+    const std::uint64_t messages = messages_of(size, how);
     std::string bytes(size, 'x');
     all->copied[which] =
         send_large(system, messages, [&](caf::scoped_actor& self, std::uint64_t number_of) {

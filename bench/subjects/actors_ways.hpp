@@ -113,7 +113,7 @@ struct in_process {
 /// one.
 template <class Way, class Serve, class Client>
 void run_pair(way_notes& note, Serve serve, Client client) {
-  constexpr std::chrono::minutes limit{2};
+  constexpr std::chrono::seconds limit{40};
   if constexpr (std::is_same_v<Way, in_process>) {
     const auto talk = [&] {
       typename Way::config config;

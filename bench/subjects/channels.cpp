@@ -24,7 +24,6 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -156,15 +155,6 @@ void add_open_close(std::vector<measurement>& all) {
 }
 
 // --- many of them ---------------------------------------------------------------------------------
-
-double cpu_us() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto us = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-  };
-  return us(used.ru_utime) + us(used.ru_stime);
-}
 
 /// One thread of a process waits for any of `channels` queues. At first nobody pushes, and what the waiting
 /// process costs meanwhile is measured; then another process pushes into one at random, and looks how long it

@@ -277,7 +277,8 @@ double big(world& in, int times) {
 double chameneos(world& in, int times) {
   const auto place = in.make_at(0, mall);
   in.set_up(place, {}, times);
-  std::vector<caf::actor> all;  // in the other processes: those beside it would meet each other only
+  std::vector<caf::actor>
+      all;  // in the other processes: those beside it would meet each other only
   for (std::size_t i = 0; i < 40; ++i) all.push_back(in.make_elsewhere(i, chameneo));
   int color = 0;
   for (const caf::actor& one : all) in.set_up(one, {place}, color++ % 3);
@@ -377,7 +378,7 @@ sample measure(std::size_t processes, const effort& how) {
                          all->of[0].wait_for_end();
                          caf::anon_send_exit(served, caf::exit_reason::kill);
                        }});
-  run_processes(roles, std::chrono::minutes{2});
+  run_processes(roles);
 
   std::string subject = std::string{"savina."} + (Way::name + std::string{"actors."}.size());
   if (processes > 1) subject += "." + std::to_string(processes);
