@@ -15,8 +15,9 @@
 //
 // With --kill-every a worker chosen at random is killed (SIGKILL) at once, and then that often, though not
 // before 20 documents have come out since the last time: a machine that starts processes more slowly than
-// they are killed would get nothing done. What it had in hand is worked on by another one. The exit status is 0 if each document has exactly one outcome, just the
-// broken ones are dead letters, and the sums are those of doing it all here, one after the other.
+// they are killed would get nothing done. What it had in hand is worked on by another one. The exit status
+// is 0 if each document has exactly one outcome, just the broken ones are dead letters, and the sums are
+// those of doing it all here, one after the other.
 #include "stop_signals.hpp"
 #include <hawser/actors/pipeline.hpp>
 #include <hawser/actors/process.hpp>

@@ -277,8 +277,8 @@ double big(world& in, int times) {
 double chameneos(world& in, int times) {
   const auto place = in.make_at(0, mall);
   in.set_up(place, {}, times);
-  std::vector<caf::actor>
-      all;  // in the other processes: those beside it would meet each other only
+  // In the other processes: those beside it would meet each other only.
+  std::vector<caf::actor> all;
   for (std::size_t i = 0; i < 40; ++i) all.push_back(in.make_elsewhere(i, chameneo));
   int color = 0;
   for (const caf::actor& one : all) in.set_up(one, {place}, color++ % 3);

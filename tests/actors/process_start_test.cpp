@@ -227,7 +227,7 @@ TEST(ProcessStartTest, SaysSoWhenMainDoesNotReachRunAsChildInTime) {
 TEST(ProcessStartTest, CanBeGivenUpWhileMainDoesNotReachRunAsChild) {
   std::stop_source stop;
   std::thread later{[&] {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(50ms);  // in the middle of it, mostly; before it is as right
     stop.request_stop();
   }};
   for (const auto* const when : {"during", "before"}) {

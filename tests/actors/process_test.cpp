@@ -86,7 +86,7 @@ int take_time_to_terminate(std::filesystem::path ready) {
   test::write_file(ready, "ready");
   int number = 0;
   sigwait(&terminate, &number);
-  std::this_thread::sleep_for(100ms);
+  std::this_thread::sleep_for(100ms);  // the time it takes: who did not wait would not see the 7
   return 7;
 }
 HAWSER_PROCESS(take_time_to_terminate);

@@ -90,7 +90,8 @@ TEST_F(WorkerPoolCrashTest, WorkersKilledAtAnyMomentCostNothing) {
     std::minstd_rand random{4711};
     std::uint64_t kill_at = 0;
     while (!done) {
-      std::this_thread::sleep_for(std::chrono::microseconds{random() % 500});
+      std::this_thread::sleep_for(
+          std::chrono::microseconds{random() % 500});  // between kills: nothing waits for it
       // Not so often that none of them comes to anything, however slow they are.
       if (pool.statistics().done < kill_at) continue;
       kill_at = pool.statistics().done + random() % 30'000;
