@@ -154,7 +154,8 @@ TEST(ExhaustionTest, LookingWithoutDescriptorsIsAnErrorAndNoEmptyList) {
     raise(SIGKILL);
     return 0;
   }};
-  owner.join();
+  ASSERT_EQ(owner.join(), -SIGKILL);
+  ASSERT_TRUE(exists_in_shm(stale));
   {
     const descriptor_limit limit{0};
     EXPECT_ERROR(errc::no_resources, "cannot list \"/dev/shm\"", std::ignore = shm::list_channels());

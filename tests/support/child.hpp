@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -52,6 +53,10 @@ class child {
     if (pipe(ends) != 0) std::abort();
     before_fork();
     pid_ = fork();
+    if (pid_ < 0) {
+      std::perror("fork");
+      std::abort();
+    }
     if (pid_ == 0) {
       close(ends[0]);
       int status = 99;
