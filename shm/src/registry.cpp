@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <system_error>
 #include <tuple>
 
@@ -116,7 +115,8 @@ bool look(std::string_view operation, const std::string& file, uid_t named_owner
   const std::string path = std::string{detail::directory} + "/" + file;
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
-    if (detail::out_of_resources(errno)) throw make_system_error(errno, operation, into.name, "lstat");
+    if (detail::out_of_resources(errno))
+      throw make_system_error(errno, operation, into.name, "lstat");
     return false;
   }
   if (!S_ISREG(status.st_mode)) return false;
@@ -143,17 +143,12 @@ bool look(std::string_view operation, const std::string& file, uid_t named_owner
 
 std::vector<channel_info> list_channels() {
   std::vector<channel_info> all;
-  std::error_code failure;
-  std::filesystem::directory_iterator entry{detail::directory, failure}, end;
-  for (; !failure && entry != end; entry.increment(failure)) {
-    const std::string file = entry->path().filename().string();
+  for (const std::string& file : detail::files_named("hawser.")) {
     channel_info one;
     uid_t owner = 0;
     if (parse(file, owner, one.name) && look("list", file, owner, one))
       all.push_back(std::move(one));
   }
-  // No list is better than one that says there is nothing.
-  if (failure) throw make_system_error(failure.value(), "list", detail::directory, "opendir");
   std::sort(all.begin(), all.end(), [](const channel_info& a, const channel_info& b) {
     return std::tie(a.owner, a.name) < std::tie(b.owner, b.name);
   });

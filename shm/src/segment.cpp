@@ -2,7 +2,6 @@
 #include <hawser/shm/segment.hpp>
 
 #include <cerrno>
-#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,12 +41,9 @@ bool remove(std::string_view name) {
 
 std::size_t remove_stale(std::string_view name_prefix) {
   std::size_t removed = 0;
-  const std::string prefix = detail::file_prefix(geteuid()).append(name_prefix);
-  std::error_code failure;
-  std::filesystem::directory_iterator entry{detail::directory, failure}, end;
-  for (; !failure && entry != end; entry.increment(failure)) {
-    const std::string path = entry->path().string();
-    if (!entry->path().filename().string().starts_with(prefix)) continue;
+  for (const std::string& name :
+       detail::files_named(detail::file_prefix(geteuid()).append(name_prefix))) {
+    const std::string path = std::string{detail::directory} + "/" + name;
     const detail::descriptor file{
         ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
     if (!file && detail::out_of_resources(errno))
@@ -60,7 +56,6 @@ std::size_t remove_stale(std::string_view name_prefix) {
       continue;
     if (::unlink(path.c_str()) == 0) ++removed;
   }
-  if (failure) throw make_system_error(failure.value(), "list", detail::directory, "opendir");
   return removed;
 }
 

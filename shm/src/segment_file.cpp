@@ -50,6 +50,21 @@ struct flock lock_request(short type, std::int64_t first, std::int64_t bytes) no
 
 }  // namespace
 
+std::vector<std::string> files_named(std::string_view prefix) {
+  std::vector<std::string> names;
+  std::error_code failure;
+  std::filesystem::directory_iterator entry{directory, failure}, end;
+  for (; !failure && entry != end; entry.increment(failure)) {
+    std::string name = entry->path().filename().string();
+    if (name.starts_with(prefix)) names.push_back(std::move(name));
+  }
+  // No list is better than one that says there is nothing.
+  if (failure) throw make_system_error(failure.value(), "list", directory, "opendir");
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 std::string absolute_path(const std::string& path, std::string_view operation) {
   std::error_code failure;
   const auto absolute = std::filesystem::weakly_canonical(std::filesystem::path{path}, failure);

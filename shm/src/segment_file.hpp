@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -24,6 +25,11 @@ struct segment_name {
 
 /// Errors `bad_name`.
 segment_name resolve(std::string_view name, std::string_view operation);
+
+/// The names of the files in `directory` that begin with `prefix`, in order and each once: of a
+/// directory that loses files while it is read, the kernel (6.18) names others twice.
+/// Errors `no_resources`.
+std::vector<std::string> files_named(std::string_view prefix);
 
 /// A path as it stays valid when the working directory changes, symbolic links resolved.
 /// Errors `bad_name`.

@@ -1,5 +1,6 @@
 // What tools see of channels, from outside.
 
+#include "../support/own_dev_shm.hpp"
 #include "../support/without_root_powers.hpp"
 #include "registry_support.hpp"
 #include <hawser/shm/detail/segment_layout.hpp>
@@ -225,6 +226,26 @@ TEST(RegistryTest, WhatIsNoChannelIsLeftOut) {
   }
   rmdir(directory.c_str());
   for (const std::string& path : {link, fifo, bad, none}) unlink(path.c_str());
+}
+
+TEST(RegistryTest, EachChannelStandsThereOnceWhileOthersGo) {
+  child alone{[&](const child::report&) {
+    if (!test::mount_own_dev_shm("size=4m")) return 77;
+    for (int round = 0; round < 20; ++round) {
+      // More than the kernel hands out of a directory at once, and all are older than the channel.
+      const auto path = [](int i) { return path_of("old." + std::to_string(i)); };
+      for (int i = 0; i < 1000; ++i) std::ofstream{path(i)} << "x";
+      const shm::queue<int> q{create_only, "new"};
+      std::jthread remover{[&] {
+        for (int i = 0; i < 1000; ++i) unlink(path(i).c_str());
+      }};
+      if (std::ranges::count(shm::list_channels(), "new", &channel_info::name) != 1) return 1;
+    }
+    return 0;
+  }};
+  const int status = alone.join();
+  if (status == 77) GTEST_SKIP() << "no own /dev/shm here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(RegistryTest, OtherUsersChannelsAreShownAsFarAsTheyMayBeRead) {
