@@ -11,6 +11,7 @@ std::shared_ptr<detail::pool_core> payload_pool::make(detail::opening how, std::
     request.classes.push_back({.bytes = c.bytes, .stride = 0, .chunks = c.chunks, .data = 0});
   request.references = options.references;
   request.large = options.large;
+  request.large_kept_bytes = options.large_kept_bytes;
   request.read_only = options.read_only_payloads;
   request.mode = options.mode;
   request.keep = options.keep;

@@ -102,7 +102,7 @@ void pool_core::release(const held_payload& held) noexcept {
   } else {
     word.exchange(now.bits, std::memory_order_seq_cst);  // E5. Commits.
     if (HAWSER_MUTATE(last_of_large_keeps_pages, chunk < all_.homes(), false))
-      trim_large(channel_, all_, chunk);
+      trim_large(channel_, all_, chunk, all_.large_kept);
   }
   notify_space();
 }
@@ -132,7 +132,9 @@ std::optional<held_payload> pool_core::share(held_payload& held) {
 }
 
 pool_core::range pool_core::range_for(std::uint32_t a_class) noexcept {
-  if (a_class == all_.classes) return {all_.chunks, all_.large, body_->next[pool_classes_max]};
+  // The lowest large ones, which have kept their pages.
+  if (a_class == all_.classes)
+    return {all_.chunks, all_.large, body_->next[pool_classes_max], true};
   return {all_.first[a_class], static_cast<std::uint32_t>(all_.of_class[a_class].chunks),
           body_->next[a_class]};
 }
@@ -143,9 +145,10 @@ std::uint32_t pool_core::find_free(const range& where) {
   std::uint32_t at = where.next.load(std::memory_order_relaxed) % where.count;
   // From the beginning again as soon as that is free: a few chunks that stay in the caches, and
   // not all there are.
-  if (at % again_every == 0 &&
-      reference_word{words_[where.first].word.load(std::memory_order_relaxed)}.kind() ==
-          reference_kind::free)
+  if (where.lowest_first ||
+      (at % again_every == 0 &&
+       reference_word{words_[where.first].word.load(std::memory_order_relaxed)}.kind() ==
+           reference_kind::free))
     at = 0;
   for (std::uint32_t looked = 0; looked < where.count; ++looked) {
     const std::uint32_t reference = where.first + at;

@@ -1,4 +1,5 @@
-// Chunks of any size: pages of the pool's file, taken for one loan and given back after it.
+// Chunks of any size: pages of the pool's file, taken for a loan, and given back after it or kept for
+// the next one.
 
 #include "segment_file.hpp"
 #include <hawser/shm/detail/pool_core.hpp>
@@ -22,6 +23,16 @@ namespace {
 /// Where the pages of a large chunk begin in the file.
 std::uint64_t place_of(const pool_geometry& all, std::uint32_t chunk) {
   return (std::uint64_t{chunk - all.chunks} + 1) * large_stride;
+}
+
+constexpr std::uint64_t pages_for(std::uint64_t bytes) { return (bytes + 4095) / 4096; }
+
+/// Of all large chunks, lent or not.
+std::uint64_t pages_of_all(const pool_words& words, const pool_geometry& all) {
+  std::uint64_t sum = 0;
+  for (std::uint32_t chunk = all.chunks; chunk < all.homes(); ++chunk)
+    sum += pages_for(std::min(words[chunk].pages.load(std::memory_order_relaxed), large_stride));
+  return sum;
 }
 
 }  // namespace
@@ -75,17 +86,30 @@ bool pool_core::file_reaches(std::uint64_t end) {
 void pool_core::get_pages(const held_payload& held) {
   pool_reference& home = words_[held.reference];
   const std::size_t bytes = std::max<std::size_t>(held.bytes, 1);
-  // I6. More, if it was lent again before its pages were given back.
+  const std::uint64_t place = place_of(all_, held.reference), end = pages_for(bytes) * 4096;
+  // I6. More, if it was lent before and has kept its pages, or not yet given them back.
   home.pages.store(std::max<std::uint64_t>(home.pages.load(std::memory_order_relaxed), bytes),
                    std::memory_order_relaxed);
-  const int failure = allocate(channel_.file(), place_of(all_, held.reference), bytes);
+  std::uint64_t whole = home.whole.load(std::memory_order_relaxed);
+  if (whole > large_stride || !file_reaches(place + whole)) whole = 0;  // damaged
   try {
-    if (failure != 0)
-      throw make_system_error(failure, "loan from payload pool", name_,
-                              "allocate " + std::to_string(bytes) + " bytes");
+    if (whole < end) {
+      const auto add = [&] { return allocate(channel_.file(), place + whole, end - whole); };
+      int failure = add();
+      if (failure == ENOSPC && all_.large_kept != 0) {
+        for (std::uint32_t chunk = all_.chunks; chunk < all_.homes(); ++chunk)
+          trim_large(channel_, all_, chunk, 0);
+        failure = add();
+      }
+      if (failure != 0)
+        throw make_system_error(failure, "loan from payload pool", name_,
+                                "allocate " + std::to_string(bytes) + " bytes");
+      home.whole.store(end, std::memory_order_relaxed);  // I6
+    }
     map_large(held.reference, bytes);
   } catch (...) {
     release(held);
+    trim_large(channel_, all_, held.reference, 0);  // what it did get
     throw;
   }
 }
@@ -111,10 +135,12 @@ std::byte* pool_core::map_large(std::uint32_t chunk, std::size_t bytes) {
   return mapping.release()->data;
 }
 
-void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk) {
+void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk,
+                std::uint32_t kept) {
   const pool_words words{self.body(), all};
   pool_reference& home = words[chunk];
   if (home.pages.load(std::memory_order_relaxed) == 0) return;
+  if (kept != 0 && pages_of_all(words, all) <= kept) return;      // I7
   reference_word was{home.word.load(std::memory_order_seq_cst)};  // E5
   const std::uint32_t tag = self.tag_if_attached(), id = id_of(tag);
   if (was.kind() != reference_kind::free || words.has_extras(chunk) || id == 0) return;
@@ -125,11 +151,13 @@ void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk)
           was.bits, reference_word::make(reference_kind::owned, 0, generation, id).bits,
           std::memory_order_acq_rel))
     return;
+  if (HAWSER_MUTATE(trimmed_counts_as_whole, true, false))
+    home.whole.store(0, std::memory_order_relaxed);  // I6
   const std::uint64_t bytes = home.pages.load(std::memory_order_relaxed);
   if (bytes <= large_stride)
     fallocate(self.file(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
               static_cast<off_t>(place_of(all, chunk)),
-              static_cast<off_t>((bytes + 4095) / 4096 * 4096));
+              static_cast<off_t>(pages_for(bytes) * 4096));
   home.pages.store(0, std::memory_order_relaxed);  // I6
   home.word.store(reference_word::make(reference_kind::free, 0, generation).bits,
                   std::memory_order_release);

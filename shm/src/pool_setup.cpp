@@ -39,6 +39,8 @@ pool_geometry plan(const pool_request& request, std::uint64_t& bytes) {
             [](const pool_class& a, const pool_class& b) { return a.bytes < b.bytes; });
   if (classes.size() > pool_classes_max) refuse("it has more than 8 classes; use fewer");
   if (request.large > pool_large_max) refuse("its large is above 64; use fewer");
+  if (request.large_kept_bytes > large_stride)
+    refuse("its large_kept_bytes is above 1 TiB; use less");
   std::uint64_t chunks = 0;
   for (const pool_class& c : classes) {
     if (c.bytes == 0 || c.chunks == 0) refuse("a class has 0 bytes or 0 chunks; use at least 1");
@@ -57,6 +59,7 @@ pool_geometry plan(const pool_request& request, std::uint64_t& bytes) {
     refuse("chunks and references are more than 1048576 together; use fewer");
   all.chunks = static_cast<std::uint32_t>(chunks);
   all.large = static_cast<std::uint32_t>(request.large);
+  all.large_kept = static_cast<std::uint32_t>(request.large_kept_bytes / page);
   all.extras = static_cast<std::uint32_t>(request.references);
   bytes = data_begin(references);
   for (std::uint32_t c = 0; c < all.classes; ++c) {
@@ -85,6 +88,7 @@ attach_request segment_request(const pool_request& request) {
     auto& pool = *new (body) pool_layout{};
     pool.classes = all.classes;
     pool.large = all.large;
+    pool.large_kept = all.large_kept;
     pool.extras = all.extras;
     pool.of_class = all.of_class;
   };
@@ -98,7 +102,8 @@ attach_request segment_request(const pool_request& request) {
     const auto same = [](const pool_class& a, const pool_class& b) {
       return a.bytes == b.bytes && a.chunks == b.chunks;
     };
-    if (its.extras != all.extras || its.large != all.large || its.classes != all.classes ||
+    if (its.extras != all.extras || its.large != all.large || its.large_kept != all.large_kept ||
+        its.classes != all.classes ||
         !std::equal(all.of_class.begin(), all.of_class.begin() + all.classes, its.of_class.begin(),
                     same))
       throw make_error(errc::capacity_mismatch, "open payload pool", name,
@@ -133,6 +138,7 @@ bool pool_geometry::read(const std::byte* body, std::size_t bytes) {
   *this = {};
   classes = read_once(pool.classes);
   large = read_once(pool.large);
+  large_kept = read_once(pool.large_kept);
   extras = read_once(pool.extras);
   for (std::uint32_t c = 0; c < pool_classes_max; ++c)
     of_class[c] = {read_once(pool.of_class[c].bytes), read_once(pool.of_class[c].stride),
@@ -172,7 +178,7 @@ pool_core::pool_core(const pool_request& request)
   // The sweep on our way in gave no pages back: it had no name yet to own a chunk by.
   if (HAWSER_MUTATE(sweep_keeps_pages, true, false))
     for (std::uint32_t chunk = all_.chunks; chunk < all_.homes(); ++chunk)
-      trim_large(channel_, all_, chunk);
+      trim_large(channel_, all_, chunk, all_.large_kept);
 }
 
 std::uint64_t pool_core::stamp() noexcept {

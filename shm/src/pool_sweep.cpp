@@ -190,7 +190,7 @@ void collect_payloads(attachment& self, const pool_geometry& all, std::uint32_t 
   // What somebody gave free before it died, too.
   if (HAWSER_MUTATE(sweep_keeps_pages, dead != 0 || sweep.reclaimed() != 0, false))
     for (std::uint32_t chunk = all.chunks; chunk < all.homes(); ++chunk)
-      trim_large(self, all, chunk);
+      trim_large(self, all, chunk, all.large_kept);
   if (sweep.reclaimed() == 0) return;
   pool.reclaimed.fetch_add(sweep.reclaimed(), std::memory_order_relaxed);
   if (pool.space.wanted() && pool.space.wake()) self.ring(pool_core::bit_space);

@@ -3,6 +3,7 @@
 
 #include "../support/own_dev_shm.hpp"
 #include "segment_support.hpp"
+#include <hawser/shm/payload_pool.hpp>
 #include <hawser/shm/queue.hpp>
 #include <hawser/shm/registry.hpp>
 #include <hawser/shm/wait_any.hpp>
@@ -328,6 +329,21 @@ TEST(ExhaustionTest, FullDevShmRefusesNewChannelsAndLeavesOldOnesUsable) {
     filling.clear();
     fill();
     EXPECT_EQ(filling.size(), fitted);
+  });
+}
+
+TEST(ExhaustionTest, MemoryKeptForLaterLoansIsNotMissingElsewhere) {
+  in_small_dev_shm("size=8m", [] {
+    shm::payload_pool pool{
+        create_only, "kept", {.classes = {{64, 1}}, .large = 2, .large_kept_bytes = 64 << 20}};
+    { const auto one = pool.loan(3 << 20), two = pool.loan(3 << 20); }
+    // Where it is put there are 3 MiB, and 3 more where nobody holds anything.
+    shm::payload more = pool.loan(5 << 20);
+    std::ranges::fill(more.writable(), std::byte{1});
+    EXPECT_EQ(pool.counters().classes.back().in_use, 1U);
+    EXPECT_ERROR(errc::no_space, "kept", std::ignore = pool.loan(5 << 20));
+    more.release();
+    EXPECT_EQ(pool.loan(6 << 20).size(), 6U << 20);
   });
 }
 

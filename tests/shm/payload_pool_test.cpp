@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using shm::payload;
 using shm::payload_pool;
+using test::child;
 using test::exists_in_shm;
 using test::fill;
 using test::holds;
@@ -121,6 +122,62 @@ TEST(PayloadPoolTest, LargeLoansTakeTheirMemoryFromTheSystemAndGiveItBack) {
   more.release();
   again.release();
   EXPECT_EQ(test::pages_of(name), before);
+}
+
+TEST(PayloadPoolTest, LargeLoansKeepAsMuchMemoryAsTheyMay) {
+  const std::string name = unique_name();
+  payload_pool pool{
+      create_only, name, {.classes = {{64, 1}}, .large = 3, .large_kept_bytes = 4 << 20}};
+  const auto before = test::pages_of(name);
+  const auto kept = [&] { return test::pages_of(name) - before; };
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    payload one = pool.loan(3 << 20);
+    fill(one, i);
+    EXPECT_TRUE(holds(one.bytes(), i));
+    one.release();
+    EXPECT_EQ(kept(), 3U << 20);
+  }
+  pool.loan(1 << 20).release();  // of what is there
+  EXPECT_EQ(kept(), 3U << 20);
+  payload one = pool.loan(3 << 20), two = pool.loan(2 << 20);
+  EXPECT_EQ(kept(), 5U << 20);
+  one.release();  // with `two` that would be too much
+  EXPECT_EQ(kept(), 2U << 20);
+  two.release();
+  EXPECT_EQ(kept(), 2U << 20);
+  pool.loan(5 << 20).release();
+  EXPECT_EQ(kept(), 2U << 20);
+  EXPECT_ERROR(errc::capacity_mismatch, "same options",
+               payload_pool(open_or_create, name, {.classes = {{64, 1}}, .large = 3}));
+  EXPECT_ERROR(errc::bad_argument, "1 TiB",
+               payload_pool(create_only, name + "b", {.large_kept_bytes = std::size_t{1} << 41}));
+}
+
+TEST(PayloadPoolTest, WhatAKilledHolderHadIsKeptForOthers) {
+  const std::string name = unique_name();
+  payload_pool pool{
+      create_only, name, {.classes = {{64, 1}}, .large = 2, .large_kept_bytes = 4 << 20}};
+  const auto before = test::pages_of(name);
+  for (int i = 0; i < 20; ++i) {
+    child holder{[&](const child::report& up) {
+      payload_pool its{open_only, name};
+      const payload one = its.loan(3 << 20);
+      payload two = its.loan(3 << 20);
+      if (i % 2 == 0) two.release();
+      up();
+      pause();
+      return 0;
+    }};
+    ASSERT_TRUE(holder.await_report());
+    holder.kill_and_join();
+    payload one = pool.loan(3 << 20), two = pool.loan(3 << 20);
+    fill(one, 1);
+    fill(two, 2);
+    EXPECT_TRUE(holds(one.bytes(), 1) && holds(two.bytes(), 2));
+    one.release();
+    two.release();
+    EXPECT_EQ(test::pages_of(name), before + (3 << 20));
+  }
 }
 
 TEST(PayloadPoolTest, RefusesWhatItCannotLend) {

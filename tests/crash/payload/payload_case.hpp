@@ -66,6 +66,7 @@ struct payload_case {
   sharing shared = sharing::none;
   remains corpse = remains::none;
   payload_sleeper other = payload_sleeper::nobody;
+  bool keeps = false;  ///< the large one's memory, when it is free
 
   /// How many payloads of its size there are.
   std::size_t chunks() const { return bytes > small_bytes ? 1 : payload_chunks; }

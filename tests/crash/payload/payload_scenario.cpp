@@ -16,8 +16,11 @@ using shm::push_status;
 
 namespace {
 
-shm::payload_pool_options options() {
-  return {.classes = {{small_bytes, payload_chunks}}, .large = 1, .references = 4};
+shm::payload_pool_options options(bool keeps) {
+  return {.classes = {{small_bytes, payload_chunks}},
+          .large = 1,
+          .large_kept_bytes = keeps ? std::size_t{16} << 10 : 0,
+          .references = 4};
 }
 
 std::size_t pages_of(const std::string& name) {
@@ -58,7 +61,7 @@ void payload_scenario::arrange(int object) {
   if (object != object_) {
     finish();
     name_ = name_of(object);
-    pool_.emplace(create_only, name_, options());
+    pool_.emplace(create_only, name_, options(case_.keeps));
     queue_.emplace(*pool_, create_only, name_ + ".q",
                    shm::queue_options{.capacity = payload_slots});
     raw_pool_.emplace(name_);

@@ -73,6 +73,7 @@ class payload_scenario final : public killpoint::scenario {
   void take_messages(evidence& e, bool complete);
   void take_chunks(evidence& e, bool complete);
   void await_pages(evidence& e);
+  void check_pages();
   void compare(evidence& e);
   void give_back(evidence& e);
   void use_again(evidence& e);

@@ -30,6 +30,7 @@ suite payload_suite() {
               {"sweep_keeps_payloads", "payload.loan.free"},
               {"sweep_keeps_unsent", "payload.send.empty"},
               {"sweep_keeps_pages", "payload.sweep.pages"},
+              {"trimmed_counts_as_whole", "payload.release.large"},
               {"leased_not_looked_at", "payload.ack.two"},
               {"pool_holder_not_marked", "payload.loan.free"},
               {"queue_not_looked_into", "payload.send.empty"},

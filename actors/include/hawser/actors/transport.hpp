@@ -194,8 +194,8 @@ class transport_host {
 
   /// Memory of the group, to fill and to send as `shared_bytes`: its receiver reads it in place,
   /// wherever it is. All processes of the group together have 64 at a time, of any size, and 8 more
-  /// of up to 1,088 KiB, whose memory stays: those are several times as fast (`tools/bench actors.hawser`,
-  /// 1 MiB and 4).
+  /// of up to 1,088 KiB. The memory of those 8, and up to 64 MiB of the others, stays for later
+  /// loans: what is newly taken from the system is several times as slow.
   ///
   /// Errors     `no_space`: /dev/shm cannot hold it. As of opening a channel: `no_resources`, ...
   /// Blocks     Until a loan is given back, if all are in use.

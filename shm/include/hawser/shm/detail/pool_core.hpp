@@ -28,6 +28,7 @@ struct pool_request {
   std::vector<pool_class> classes;  // bytes and chunks
   std::size_t references = 0;
   std::size_t large = 0;
+  std::size_t large_kept_bytes = 0;
   bool read_only = false;
   unsigned mode = 0600;
   bool keep = false;
@@ -36,6 +37,7 @@ struct pool_request {
 /// A pool's sizes, read once and checked: what others may write later does not count.
 struct pool_geometry {
   std::uint32_t classes = 0, chunks = 0, large = 0, extras = 0;
+  std::uint32_t large_kept = 0;  // pages
   std::array<pool_class, pool_classes_max> of_class{};
   std::array<std::uint32_t, pool_classes_max> first{};  // home reference of each class
 
@@ -160,6 +162,7 @@ class pool_core {
   struct range {  // of references, and where the search begins
     std::uint32_t first, count;
     std::atomic<std::uint32_t>& next;
+    bool lowest_first = false;
   };
 
   /// The class for `bytes`; `classes` for large ones.
@@ -225,8 +228,10 @@ enum class looking {
 /// Sweeps what participant `dead` held; 0: only what nobody can take any more.
 void collect_payloads(attachment& self, const pool_geometry& all, std::uint32_t dead,
                       looking where);
-/// Gives the pages of a large chunk back to the system if nobody holds it.
-void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk);
+/// Gives the pages of a large chunk back to the system if nobody holds it and all of them together
+/// have more than `kept` pages.
+void trim_large(attachment& self, const pool_geometry& all, std::uint32_t chunk,
+                std::uint32_t kept);
 
 extern const channel_kind_ops pool_ops;
 

@@ -8,11 +8,11 @@
 ///      + 2688   routes[64]     which channels carry payloads of this pool; 0 is never used
 ///      + 19072  reference 0, 1, ...   a cache line each
 ///      + geometry.data         chunks, from a page boundary of the file on
-/// file + n * 2^40              the pages of large chunk n - 1, while it is lent
+/// file + n * 2^40              the pages of large chunk n - 1: while it is lent, or kept for later
 /// ```
 /// A *reference* is what somebody holds, and one word says who. References 0..homes-1 are the
 /// *home* references of the chunks: first those of the size classes, then the large ones, whose
-/// memory is taken from the system for one loan. The others are *extra* references: a payload that
+/// memory is taken from the system for a loan. The others are *extra* references: a payload that
 /// goes to several readers has one more for each of them. A chunk is free if its home reference is
 /// free and no extra one names it: the number of its readers is nowhere written, only derived.
 ///
@@ -44,8 +44,9 @@
 ///   pop        moving(any,k) -> moving(me,k); the queue's pop *; -> owned(me, g+1)
 ///   receive    (pipe) moving(any,k) -> owned(me, g+1)*; the pipe's take
 ///   close      (pipe) the pipe's close *; collect
-///   trim       home free(g), no extra reference: -> owned(me, g+1); pages back to the system;
-///              pages = 0; -> free
+///   trim       all large chunks together have more than the pool keeps; home free(g), no extra
+///              reference: -> owned(me, g+1); whole = 0; pages back to the system; pages = 0;
+///              -> free
 ///
 /// A sweep of participant d, and `collect` (d = 0), which a loaner calls who finds nothing free:
 ///
@@ -85,7 +86,10 @@
 ///   I5  A route is given to another channel only when nobody has it open (users) and no reference
 ///       is moving on it.
 ///   I6  `pages` is set before a large chunk gets its pages and cleared after they are gone, by
-///       the owner of its home reference.
+///       the owner of its home reference. `whole` is set after it got them and cleared before they
+///       go: as many bytes are there for certain, and a loan of no more asks the system for nothing.
+///   I7  Large chunks that are free have `large_kept` bytes of pages together at most: what a trim
+///       leaves was no more with all that was lent.
 ///
 ///   E1  word.store(free, release) -> word.load(acquire) in loan: the reader is done before the
 ///       next writer begins
@@ -165,7 +169,8 @@ struct pool_reference {
   std::atomic<std::uint32_t> shared;  // of a home reference: see I3
   std::uint32_t reserved;
   std::atomic<std::uint64_t> pages;  // of a large one: bytes, see I6
-  std::array<std::byte, 40> unused;
+  std::atomic<std::uint64_t> whole;  // likewise
+  std::array<std::byte, 32> unused;
 };
 static_assert(sizeof(pool_reference) == 64);
 
@@ -194,9 +199,9 @@ inline constexpr std::uint64_t large_stride = std::uint64_t{1} << 40;
 struct pool_layout {
   // The creator.
   std::uint32_t classes;
-  std::uint32_t large;   // chunks without memory of their own
-  std::uint32_t extras;  // extra references
-  std::uint32_t reserved;
+  std::uint32_t large;       // chunks without memory of their own
+  std::uint32_t extras;      // extra references
+  std::uint32_t large_kept;  // pages of 4 KiB that free large chunks keep, see I7
   std::array<pool_class, pool_classes_max> of_class;  // by size, the smallest first
 
   // Under `lock`.
