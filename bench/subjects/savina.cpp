@@ -1,8 +1,9 @@
 // Benchmarks of the Savina suite, their actors spread over processes.
 
-#include "subjects/actors_ways.hpp"
+#include "subjects/savina_actors.hpp"
 #include "subjects/subjects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -11,169 +12,10 @@
 #include <type_traits>
 #include <vector>
 
-// clang-format off
-CAF_BEGIN_TYPE_ID_BLOCK(bench_savina, caf::first_custom_type_id + 100)
-  CAF_ADD_ATOM(bench_savina, hawser::bench, make_atom, "make")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, set_up_atom, "set_up")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, start_atom, "start")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, there_atom, "there")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, back_atom, "back")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, token_atom, "token")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, tick_atom, "tick")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, total_atom, "total")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, meet_atom, "meet")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, move_atom, "move")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, pay_in_atom, "pay_in")
-  CAF_ADD_ATOM(bench_savina, hawser::bench, done_atom, "done")
-CAF_END_TYPE_ID_BLOCK(bench_savina)
-// clang-format on
-HAWSER_REGISTER(bench_savina);
-
 namespace hawser::bench {
 namespace {
 
-enum kind : int { echoing, passing, counting, pinging, mall, chameneo, account };
-
-template <class Self>
-caf::actor sender_of(Self* self) {
-  return caf::actor_cast<caf::actor>(self->current_sender());
-}
-
-/// Sends a message back.
-caf::behavior echo(caf::event_based_actor* self) {
-  return {[=](there_atom, int number) { self->send(sender_of(self), back_atom_v, number); }};
-}
-
-struct links {
-  std::vector<caf::actor> others;
-  caf::actor driver;
-  int left = 0;
-  std::minstd_rand random;
-};
-
-/// One of a ring: passes the token on, until it has gone far enough.
-caf::behavior pass(actors::stateful_actor<links>* self) {
-  return {[=](set_up_atom, std::vector<caf::actor>& next, const caf::actor& driver, int) {
-            self->state.others = std::move(next);
-            self->state.driver = driver;
-            return true;
-          },
-          [=](token_atom, int left) {
-            if (left == 0) self->send(self->state.driver, done_atom_v, 1);
-            else self->send(self->state.others.front(), token_atom_v, left - 1);
-          }};
-}
-
-struct total {
-  int ticks = 0;
-};
-caf::behavior count(actors::stateful_actor<total>* self) {
-  return {[=](tick_atom, int number) {
-            if (number != self->state.ticks++) self->quit(caf::sec::invalid_argument);
-          },
-          [=](total_atom) { return self->state.ticks; }};
-}
-
-/// Asks one of the others at random, again and again, and answers all of them.
-caf::behavior ping(actors::stateful_actor<links>* self) {
-  const auto next = [=] {
-    links& mine = self->state;
-    self->send(mine.others[mine.random() % mine.others.size()], there_atom_v, mine.left);
-  };
-  return {[=](set_up_atom, std::vector<caf::actor>& others, const caf::actor& driver, int rounds) {
-            self->state = {std::move(others), driver, rounds,
-                           std::minstd_rand{static_cast<unsigned>(self->id())}};
-            return true;
-          },
-          [=](start_atom) { next(); },
-          [=](there_atom, int number) { self->send(sender_of(self), back_atom_v, number); },
-          [=](back_atom, int number) {
-            if (number != self->state.left) return self->quit(caf::sec::invalid_argument);
-            if (--self->state.left > 0) next();
-            else self->send(self->state.driver, done_atom_v, 1);
-          }};
-}
-
-struct meetings {
-  caf::actor driver, waiting;
-  int color = 0, left = 0;
-};
-/// Brings two together who want to meet.
-caf::behavior bring_together(actors::stateful_actor<meetings>* self) {
-  return {[=](set_up_atom, const std::vector<caf::actor>&, const caf::actor& driver, int times) {
-            self->state.driver = driver;
-            self->state.left = times;
-            return true;
-          },
-          [=](meet_atom, int color) {
-            meetings& now = self->state;
-            if (now.left == 0) return;
-            const caf::actor other = sender_of(self);
-            if (!now.waiting) {
-              now.waiting = other;
-              now.color = color;
-              return;
-            }
-            self->send(now.waiting, back_atom_v, color);
-            self->send(other, back_atom_v, now.color);
-            now.waiting = nullptr;
-            if (--now.left == 0) self->send(now.driver, done_atom_v, 1);
-          }};
-}
-
-struct creature {
-  caf::actor mall;
-  int color = 0;
-};
-caf::behavior meet_others(actors::stateful_actor<creature>* self) {
-  return {[=](set_up_atom, const std::vector<caf::actor>& places, const caf::actor&, int color) {
-            self->state = {places.front(), color};
-            return true;
-          },
-          [=](start_atom) { self->send(self->state.mall, meet_atom_v, self->state.color); },
-          [=](back_atom, int other) {
-            int& color = self->state.color;
-            if (color != other) color = 3 - color - other;
-            self->send(self->state.mall, meet_atom_v, color);
-          }};
-}
-
-struct money {
-  int amount = 1'000;
-};
-caf::behavior keep_account(actors::stateful_actor<money>* self) {
-  return {
-      [=](move_atom, int amount, const caf::actor& to) {
-        self->state.amount -= amount;
-        auto promise = self->make_response_promise();
-        self->request(to, caf::infinite, pay_in_atom_v, amount).then([promise](bool moved) mutable {
-          promise.deliver(moved);
-        });
-        return promise;
-      },
-      [=](pay_in_atom, int amount) {
-        self->state.amount += amount;
-        return true;
-      },
-      [=](total_atom) { return self->state.amount; }};
-}
-
-caf::actor make(caf::actor_system& system, int of) {
-  switch (of) {
-    case passing: return system.spawn(pass);
-    case counting: return system.spawn(count);
-    case pinging: return system.spawn(ping);
-    case mall: return system.spawn(bring_together);
-    case chameneo: return system.spawn(meet_others);
-    case account: return system.spawn(keep_account);
-    default: return system.spawn(echo);
-  }
-}
-
-/// Makes actors in its process for the driver.
-caf::behavior host(caf::event_based_actor* self) {
-  return {[=](make_atom, int of) { return make(self->system(), of); }};
-}
+using enum savina_actor;
 
 /// The driver's view of all processes; its own is the first.
 class world {
@@ -188,16 +30,17 @@ class world {
   caf::actor driver() { return caf::actor_cast<caf::actor>(self_); }
 
   /// In the process of that number.
-  caf::actor make_at(std::size_t where, kind of) {
-    made_.push_back(ask<caf::actor>(self_, hosts_[where % hosts_.size()], make_atom_v, int{of}));
+  caf::actor make_at(std::size_t where, savina_actor of) {
+    made_.push_back(
+        ask<caf::actor>(self_, hosts_[where % hosts_.size()], make_atom_v, static_cast<int>(of)));
     return made_.back();
   }
   /// Spread over all processes but the driver's, if there are others.
-  caf::actor make_elsewhere(std::size_t where, kind of) {
+  caf::actor make_elsewhere(std::size_t where, savina_actor of) {
     return make_at(hosts_.size() == 1 ? 0 : 1 + where % (hosts_.size() - 1), of);
   }
   /// Spread over all processes.
-  std::vector<caf::actor> make_all(std::size_t number, kind of) {
+  std::vector<caf::actor> make_all(std::size_t number, savina_actor of) {
     std::vector<caf::actor> all;
     for (std::size_t i = 0; i < number; ++i) all.push_back(make_at(i, of));
     return all;
@@ -355,7 +198,7 @@ sample measure(std::size_t processes, const effort& how) {
   roles.push_back({"driving", anywhere, [&] {
                      typename Way::config own;
                      caf::actor_system system{own};
-                     std::vector<caf::actor> hosts{system.spawn(host)};
+                     std::vector<caf::actor> hosts{system.spawn(savina_host)};
                      if constexpr (!std::is_same_v<Way, in_process>)
                        for (std::size_t i = 1; i < processes; ++i) {
                          await("for a host", [&] { return all->of[i].port != 0; });
@@ -373,7 +216,7 @@ sample measure(std::size_t processes, const effort& how) {
       roles.push_back({"hosting", anywhere, [&, i] {
                          typename Way::config own;
                          caf::actor_system system{own};
-                         const auto served = system.spawn(host);
+                         const auto served = system.spawn(savina_host);
                          Way::publish(system, served, all->of[i], name_of(i));
                          all->of[0].wait_for_end();
                          caf::anon_send_exit(served, caf::exit_reason::kill);
