@@ -12,7 +12,9 @@
 #include <fstream>
 #include <memory>
 #include <system_error>
+#include <utility>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -50,7 +52,38 @@ std::int64_t waited_for_cpu_ns() {
   return waited;
 }
 
-[[noreturn]] void run_role(const process_role& role, pid_t parent, role_note* note) {
+/// Opens when everybody is there and pinned: who is not yet in front of the others would be kept off its
+/// CPU for a second by those who spin already, and the parent could not start the rest.
+class start_gate {
+ public:
+  start_gate() {
+    if (pipe2(ends_, O_CLOEXEC) != 0) throw system_failure("pipe2");
+  }
+  start_gate(const start_gate&) = delete;
+  start_gate& operator=(const start_gate&) = delete;
+  ~start_gate() {
+    close(ends_[0]);
+    ready();
+  }
+
+  /// This process is.
+  void ready() {
+    if (ends_[1] >= 0) close(std::exchange(ends_[1], -1));
+  }
+  /// Returns when all processes are that have been forked from here.
+  void pass() {
+    ready();
+    char byte;
+    while (read(ends_[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  int ends_[2];
+};
+
+[[noreturn]] void run_role(const process_role& role, pid_t parent, role_note* note,
+                           start_gate* gate) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(3);  // the parent died before the line above
   std::signal(SIGINT, SIG_DFL);
@@ -58,6 +91,7 @@ std::int64_t waited_for_cpu_ns() {
   own_note = note;
   try {
     if (role.cpu != anywhere) pin(role.cpu);
+    if (gate != nullptr) gate->pass();
     role.body();
     _exit(0);
   } catch (const not_available& e) {
@@ -69,11 +103,11 @@ std::int64_t waited_for_cpu_ns() {
   _exit(2);
 }
 
-pid_t fork_role(const process_role& role, role_note* note) {
+pid_t fork_role(const process_role& role, role_note* note, start_gate* gate) {
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) throw system_failure("fork");
-  if (pid == 0) run_role(role, parent, note);
+  if (pid == 0) run_role(role, parent, note, gate);
   return pid;
 }
 
@@ -216,7 +250,10 @@ bool run_processes(const std::vector<process_role>& roles, std::chrono::millisec
   if (roles.size() > roles_max) throw std::invalid_argument{"too many roles"};
   const shared<role_note[roles_max]> notes;
   children running;
-  for (std::size_t i = 0; i < roles.size(); ++i) running.add(fork_role(roles[i], &(*notes)[i]), i);
+  start_gate gate;
+  for (std::size_t i = 0; i < roles.size(); ++i)
+    running.add(fork_role(roles[i], &(*notes)[i], &gate), i);
+  gate.ready();
 
   const std::int64_t end = now_ns() + std::chrono::nanoseconds{limit}.count();
   while (running.any()) {
@@ -250,6 +287,6 @@ timed_section::~timed_section() {
     own_note->disturbed = true;
 }
 
-pid_t start_process(const process_role& role) { return fork_role(role, nullptr); }
+pid_t start_process(const process_role& role) { return fork_role(role, nullptr, nullptr); }
 
 }  // namespace hawser::bench

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <sys/wait.h>
@@ -58,7 +59,14 @@ caf::behavior serve(actors::stateful_actor<served_state>* self) {
   };
 }
 
-std::uint64_t messages_of(const effort& how) { return how.quick ? 100'000 : 300'000; }
+/// TCP takes ten to a hundred times as long.
+template <class Way>
+constexpr unsigned part = std::is_base_of_v<over_tcp, Way> ? 5 : 1;
+
+template <class Way>
+std::uint64_t messages_of(const effort& how) {
+  return (how.quick ? 100'000 : 300'000) / part<Way>;
+}
 
 /// Sends and sends, and asks at the end whether all of it has come.
 double send_all(caf::actor_system& system, const caf::actor& served, std::uint64_t messages) {
@@ -139,7 +147,7 @@ sample measure_rates(const effort& how) {
     double sent, reported, asked, cpu_us_per_message;
   };
   const shared<figures> all;
-  const std::uint64_t messages = messages_of(how);
+  const std::uint64_t messages = messages_of<Way>(how);
   run_pair<Way>(all->note, serve, [&](caf::actor_system& system, const caf::actor& served) {
     send_all(system, served, 5'000);
     caf::scoped_actor self{system};
@@ -173,7 +181,7 @@ sample measure_trips(const effort& how) {
   run_pair<Way>(all->note, serve, [&](caf::actor_system& system, const caf::actor& served) {
     ask_all(system, served, 1'000, 1);
     std::vector<double> us;
-    ask_all(system, served, how.quick ? 5'000 : 20'000, 1, &us);
+    ask_all(system, served, (how.quick ? 5'000 : 20'000) / part<Way>, 1, &us);
     all->p50_us = percentile(us, 0.50);
     all->p99_us = percentile(us, 0.99);
   });
@@ -269,7 +277,7 @@ sample measure_crowd(const effort& how) {
     std::int64_t from_ns;
   };
   const shared<figures> all;
-  const std::uint64_t messages = messages_of(how) / clients;
+  const std::uint64_t messages = messages_of<Way>(how) / clients;
   std::vector<process_role> roles;
   roles.push_back({"serving", anywhere, [&] {
                      typename Way::config config;
