@@ -12,8 +12,10 @@ constexpr std::size_t references_max = 1024;
 /// Memory that stays, for the content of messages of about a MiB: what is taken from the system for each
 /// message, and given back, costs more than writing it does.
 constexpr shm::payload_class kept{(std::size_t{1} << 20) + (std::size_t{64} << 10), 8};
-/// Of any size, beside those, with as much memory that stays.
-constexpr std::size_t large_max = 64, large_kept_bytes = std::size_t{64} << 20;
+/// Of any size, beside those.
+constexpr std::size_t large_max = 64;
+/// Of their memory, what stays.
+constexpr std::size_t large_kept_bytes = std::size_t{64} << 20;
 
 shm::payload resized(shm::payload lent, std::size_t bytes) {
   if (lent) lent.resize(bytes);

@@ -56,10 +56,10 @@ struct payload_pool_options {
   /// At most 8. A loan comes from the smallest class that is large enough for it, and from no other.
   std::vector<payload_class> classes = {{64 << 10, 64}, {1 << 20, 16}};
   /// Loans above the largest class at a time, at most 64. Their memory, of any size, is taken from
-  /// the system for each loan and given back after it, but for
+  /// the system for a loan and given back after it, but for `large_kept_bytes`.
   std::size_t large = 16;
-  /// as much of it, which is kept for later loans: new memory costs several times what it costs to
-  /// write to it. A loan that finds /dev/shm full takes it from the others.
+  /// How much memory large chunks that nobody holds may keep together, for later loans: new memory
+  /// can cost many times what it costs to write to it. A loan that finds /dev/shm full takes it back.
   std::size_t large_kept_bytes = 0;
   /// Further references by `payload::share`, at a time.
   std::size_t references = 256;
